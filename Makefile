@@ -1,0 +1,52 @@
+# One command each; `make help` lists them. Everything lives in .venv and build folders of this
+# checkout: nothing outside it is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEV := $(VENV)/.dev
+
+.PHONY: help run test check bench docs lock clean format
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Holdfast needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV): $(VENV)/.run requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+run: $(VENV)/.run  ## start Holdfast with four simulated partners and a stream of leads
+	$(BIN)/holdfast demo
+
+check: $(DEV)  ## lint, types, unit tests: under two minutes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+test: check  ## everything, with real processes, servers and simulations
+	$(BIN)/pytest -q -n 2 -m slow
+
+bench: $(DEV)  ## measure; writes docs/reference/benchmarks.md, JSON and plots
+	$(BIN)/python benchmarks/run.py
+
+docs: $(DEV)  ## regenerate the generated pages and the OpenAPI file
+	$(BIN)/python docs/generate.py
+
+lock: $(DEV)  ## resolve the requirement files anew
+	$(BIN)/python -m pip install --quiet uv
+	for set in run build dev; do $(BIN)/uv pip compile requirements/$$set.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$set.txt; done
+
+format: $(DEV)  ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

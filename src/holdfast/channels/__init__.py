@@ -1,0 +1,1 @@
+"""How recipients are reached: one module or folder per protocol."""

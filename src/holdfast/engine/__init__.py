@@ -1,0 +1,1 @@
+"""Motion: the loops that accept, send, settle and clean up."""

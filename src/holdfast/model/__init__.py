@@ -1,0 +1,1 @@
+"""Nouns: what exists. Frozen values without behaviour that needs the world."""

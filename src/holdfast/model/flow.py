@@ -1,0 +1,168 @@
+"""Who is reached, by which way: recipients with endpoints, and flows with steps."""
+
+from typing import Literal
+
+import msgspec
+
+from holdfast.model.policy import BreakerSettings, PolicySettings
+
+
+class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"):
+    """`Authorization: Basic`."""
+
+    username: str
+    password: str
+
+
+class BearerAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer"):
+    """`Authorization: Bearer`."""
+
+    token: str
+
+
+class HeaderAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="header"):
+    """A header of the partner's own, such as `X-Api-Key`."""
+
+    name: str
+    value: str
+
+
+Auth = BasicAuth | BearerAuth | HeaderAuth
+
+
+class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One HTTP address of a recipient. Seconds and bytes.
+
+    Strings that hold a secret may be `env:NAME` or `file:PATH`; the configuration loader
+    resolves them, so that the file itself needs no secret.
+
+    Attributes:
+        name: unique within its recipient.
+        url: may contain `{{path.to.field}}` of the payload (percent-encoded) and
+            `{{message.id}}`, `{{delivery.id}}`, `{{recipient}}`, `{{flow}}`, `{{step}}`.
+        method: HTTP method.
+        headers: sent as they are; values may contain the same placeholders.
+        body: `json` (the payload as accepted), `form`, `xml`, or `raw` (needs `template`).
+        template: text with placeholders that replaces the payload; escaped by kind of body.
+        content_type: default by kind of body.
+        auth: how we identify ourselves.
+        secrets: Standard Webhooks secrets (`whsec_...`); all sign, so that keys can rotate.
+        client_certificate: path of a PEM file with certificate and key.
+        ca_certificate: path of a PEM file trusted besides the system's.
+        connect_timeout: for TCP and TLS.
+        read_timeout: longest silence.
+        total_timeout: whole exchange.
+        capture_bytes: at most this much of an answer is read.
+        allow_private: private, loopback and link-local addresses may be reached.
+        follow_redirects: refused for a reason: each hop is a new recipient. Only false is allowed.
+        proxy: URL of an HTTP proxy, or None.
+    """
+
+    name: str = "main"
+    url: str
+    method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
+    headers: dict[str, str] = {}
+    body: Literal["json", "form", "xml", "raw"] = "json"
+    template: str | None = None
+    content_type: str | None = None
+    auth: Auth | None = None
+    secrets: tuple[str, ...] = ()
+    client_certificate: str | None = None
+    ca_certificate: str | None = None
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    total_timeout: float = 60.0
+    capture_bytes: int = 65_536
+    allow_private: bool = False
+    follow_redirects: Literal[False] = False
+    proxy: str | None = None
+
+
+class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A partner's system: one lane.
+
+    Attributes:
+        name: the lane's name, unique in the installation.
+        account: the tenant it belongs to.
+        channel: the protocol.
+        endpoints: the first enabled one is used.
+        policy: settings on the recipient level.
+        breaker: the lane's breaker.
+        concurrency: most sends at once.
+        weight: share of sends when lanes compete.
+        description: for people.
+    """
+
+    name: str
+    account: str = "default"
+    channel: Literal["http"] = "http"
+    endpoints: tuple[Endpoint, ...]
+    policy: PolicySettings = PolicySettings()
+    breaker: BreakerSettings = BreakerSettings()
+    concurrency: int = 16
+    weight: float = 1.0
+    description: str = ""
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One recipient of a flow."""
+
+    name: str
+    recipient: str
+    step_type: Literal["delivery", "enhancement", "feedback"] = "delivery"
+    policy: PolicySettings = PolicySettings()
+
+
+class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An ordered list of steps.
+
+    Attributes:
+        name: as in the intake URL.
+        account: the tenant.
+        mode: `parallel`: every step delivers, independently; `sequential`: a step starts when
+            the one before succeeded.
+        steps: at least one; names unique.
+        policy: settings on the flow level.
+        strip: dotted paths removed from the payload before it is stored (S5.47).
+        keep: when given, only these dotted paths are stored.
+        mask: dotted paths whose values never reach a log, an event or an error (S1.125).
+    """
+
+    name: str
+    account: str = "default"
+    mode: Literal["parallel", "sequential"] = "parallel"
+    steps: tuple[Step, ...]
+    policy: PolicySettings = PolicySettings()
+    strip: tuple[str, ...] = ()
+    keep: tuple[str, ...] | None = None
+    mask: tuple[str, ...] = ()
+
+
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A tenant: settings on the account level."""
+
+    name: str = "default"
+    policy: PolicySettings = PolicySettings()
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Allowed ranges (low, high) of policy fields; an administrator may widen them (design 9)."""
+
+    max_retries: tuple[int, int] = (1, 10)
+    initial_delay: tuple[float, float] = (1.0, 60.0)
+    multiplier: tuple[float, float] = (1.5, 3.0)
+    max_interval: tuple[float, float] = (1.0, 300.0)
+    total_timeout: tuple[float, float] = (1.0, 3600.0)
+    max_age: tuple[float, float] = (1.0, 30 * 86_400.0)
+    max_hint: tuple[float, float] = (0.0, 7 * 86_400.0)
+
+
+class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What goes where and how: the part of the configuration that the Registry versions."""
+
+    policy: PolicySettings = PolicySettings()
+    limits: Limits = Limits()
+    templates: dict[str, PolicySettings] = {}
+    accounts: dict[str, Account] = {}
+    recipients: dict[str, Recipient] = {}
+    flows: dict[str, Flow] = {}

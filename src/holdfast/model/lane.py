@@ -1,0 +1,74 @@
+"""What of a lane outlives its owner."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class BreakerState(StrEnum):
+    """closed -> open -> half_open -> recovery -> closed (C27, S2.37-S2.40)."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    RECOVERY = "recovery"
+
+
+class Breaker(msgspec.Struct, frozen=True, gc=False):
+    """State of a lane's breaker; `policy.breaker` holds the rules. Instants in ms.
+
+    Attributes:
+        state: see `BreakerState`.
+        since: when it came into this state.
+        failures: failures in a row.
+        window: last calls as bits, newest lowest, 1 = failure.
+        calls: how many bits of `window` are meaningful.
+        probes_ok: successful probes in a row (half_open).
+        openings: open periods since it was last closed; each doubles the next.
+        retry_at: end of the open period (`NEVER`: held open by a person).
+        rate_before: successful sends per second before the outage (0: unknown).
+        stage: index of the ramp's stage (recovery).
+        last_success_at: time of the last success (0: never).
+        reason: why it opened.
+        manual: a person set this state.
+    """
+
+    state: BreakerState = BreakerState.CLOSED
+    since: int = 0
+    failures: int = 0
+    window: int = 0
+    calls: int = 0
+    probes_ok: int = 0
+    openings: int = 0
+    retry_at: int = 0
+    rate_before: float = 0.0
+    stage: int = 0
+    last_success_at: int = 0
+    reason: str | None = None
+    manual: bool = False
+
+
+class LaneState(msgspec.Struct, frozen=True, gc=False):
+    """The persistent part of a lane.
+
+    Attributes:
+        recipient: the lane's name.
+        breaker: its breaker.
+        gate_until: no send before this instant (Retry-After), 0: none.
+        gate_reason: why.
+        paused: reason of the pause, None when running.
+        auth_failures: refusals of our credentials in a row; three hold the lane.
+        disabled: endpoint names that answered 410.
+        stamp: last unclean take-over; what was due before it may have been sent.
+        revision: raised by every save.
+    """
+
+    recipient: str
+    breaker: Breaker = Breaker()
+    gate_until: int = 0
+    gate_reason: str | None = None
+    paused: str | None = None
+    auth_failures: int = 0
+    disabled: tuple[str, ...] = ()
+    stamp: int = 0
+    revision: int = 0

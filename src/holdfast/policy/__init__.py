@@ -1,0 +1,1 @@
+"""Decisions: what should happen. Pure functions of values, `now` and `rng`."""

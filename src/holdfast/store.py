@@ -1,0 +1,346 @@
+"""What the engine needs of a store, by role. One class per backend implements all of them.
+
+Every instant is given by the caller (`now`), in ms since the epoch; a store reads no clock.
+Every write goes through `Deliveries.commit`, which is one transaction: what it returns is on
+disk (fsync), and what it raises did not happen. Errors are those of `holdfast.errors`
+(`StoreFull`, `StoreLost`, `StoreError`); a commit whose fate is unknown raises `StoreError`, and
+committing the same batch again is safe: an event id or message id that exists means "done".
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from holdfast.model.attempt import Attempt, Event
+from holdfast.model.delivery import Delivery, Status, Verb
+from holdfast.model.lane import LaneState
+from holdfast.model.message import Message
+
+
+class Accept(msgspec.Struct, frozen=True, gc=False):
+    """A message with the deliveries it was routed to."""
+
+    message: Message
+    deliveries: tuple[Delivery, ...]
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """One line of the audit journal: who did what to which thing, and why."""
+
+    at: int
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    detail: str = ""
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False):
+    """A change of one delivery.
+
+    Attributes:
+        verb: what happened; `model.delivery.TRANSITIONS` says from which states.
+        revision: the revision the change was decided on; with another one it is refused.
+        after: the whole delivery as it shall be, its revision already raised.
+        attempt: the try to append, also when the change is refused (then `stale`).
+        excerpt: encrypted start of the reply, kept beside the attempt.
+        note: audit line, written only when the change is applied.
+    """
+
+    verb: Verb
+    revision: int
+    after: Delivery
+    attempt: Attempt | None = None
+    excerpt: bytes | None = None
+    note: Note | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """A value many events share (a resolved policy, a sample of the system); written once."""
+
+    id: str
+    body: bytes
+
+
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """Everything one transaction writes; `epoch` must still be the owner's."""
+
+    epoch: int
+    now: int
+    accepts: tuple[Accept, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    lanes: tuple[LaneState, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """Answer to one `Accept`.
+
+    Attributes:
+        message_id: the new message, or the one that has the key already.
+        deliveries: (id, step, recipient) in the flow's order.
+        duplicate: the key was known and the payload the same: nothing was written.
+        collision: the key was known with another payload: nothing was written (C16).
+    """
+
+    message_id: str
+    deliveries: tuple[tuple[str, str, str], ...]
+    duplicate: bool = False
+    collision: bool = False
+
+
+class Applied(msgspec.Struct, frozen=True, gc=False):
+    """Answer to one `Transition`.
+
+    Attributes:
+        applied: the change holds. False: the revision was another one, nothing changed ...
+        proven: ... except that a success was on record, so the delivery is delivered now.
+        woken: recipients of followers that were released by it.
+    """
+
+    applied: bool
+    proven: bool = False
+    woken: tuple[str, ...] = ()
+
+
+class Committed(msgspec.Struct, frozen=True, gc=False):
+    """Answers in the order of the batch."""
+
+    accepts: tuple[Accepted, ...]
+    transitions: tuple[Applied, ...]
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A delivery that waits, with its message (without digest and key)."""
+
+    delivery: Delivery
+    message: Message
+
+
+class DueQuery(msgspec.Struct, frozen=True, gc=False):
+    """What a lane's buffer asks for.
+
+    Attributes:
+        recipient: the lane.
+        now: due at this instant or before.
+        quotas: most rows per band, `model.delivery.BANDS` numbers.
+        exclude: ids that are buffered, in flight or settling.
+        max_bytes: stop when the sealed payloads exceed this (at least one row is returned).
+    """
+
+    recipient: str
+    now: int
+    quotas: tuple[int, ...]
+    exclude: frozenset[str]
+    max_bytes: int
+
+
+class DuePage(msgspec.Struct, frozen=True, gc=False):
+    """Rows by band, then due, then id.
+
+    Attributes:
+        waiting: the rows.
+        emptied: nothing that is due now was left out (other than the excluded).
+        next_due: lowest `due_at` after now in this lane, `NEVER` when nothing waits.
+    """
+
+    waiting: tuple[Waiting, ...]
+    emptied: bool
+    next_due: int
+
+
+class Find(msgspec.Struct, frozen=True, gc=False):
+    """Filters of the deliveries list; None: any. Newest first, `cursor` is an id to go on below."""
+
+    status: Status | None = None
+    recipient: str | None = None
+    flow: str | None = None
+    failure_class: str | None = None
+    message_id: str | None = None
+    since: int | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+class EventQuery(msgspec.Struct, frozen=True, gc=False):
+    """Filters of the journal; None: any.
+
+    With `after` (a position) events come oldest first; otherwise newest first, below `before`.
+    `start` and `end` bound `retry_timestamp` (ms, inclusive and exclusive).
+    """
+
+    after: int | None = None
+    before: int | None = None
+    start: int | None = None
+    end: int | None = None
+    delivery_id: str | None = None
+    recipient: str | None = None
+    limit: int = 100
+
+
+class Counts(msgspec.Struct, frozen=True, gc=False):
+    """Deliveries of a lane by fate; `created` is always the sum of the others (promise 2)."""
+
+    created: int = 0
+    pending: int = 0
+    delivered: int = 0
+    dead: int = 0
+    discarded: int = 0
+    pruned: int = 0
+
+
+class Retention(msgspec.Struct, frozen=True, gc=False):
+    """What may go, as instants in ms: everything of its kind that ended before (0: nothing).
+
+    Attributes:
+        payloads: payloads of messages whose deliveries are all delivered or discarded, or dead
+            (never of pending ones, C17).
+        rows: such messages with their deliveries; counted as `pruned`.
+        events: retry events.
+        keys: idempotency keys of messages accepted before; never before their payload went.
+        limit: most rows of each kind in one call, so that commits stay short.
+    """
+
+    payloads: int = 0
+    rows: int = 0
+    events: int = 0
+    keys: int = 0
+    limit: int = 1000
+
+
+class Pruned(msgspec.Struct, frozen=True, gc=False):
+    """How many of each kind went."""
+
+    payloads: int = 0
+    rows: int = 0
+    events: int = 0
+    keys: int = 0
+
+
+class Space(msgspec.Struct, frozen=True, gc=False):
+    """Room left, in bytes: `free` is the smaller of the disk's and the quota's."""
+
+    used: int
+    free: int
+
+
+class Ownership(msgspec.Struct, frozen=True, gc=False):
+    """The right to run lanes; every commit carries `epoch`. `clean`: the last owner released."""
+
+    epoch: int
+    clean: bool
+
+
+class Deliveries(Protocol):
+    """Messages and deliveries."""
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write a batch in one durable transaction.
+
+        Accepts: a key known for the account is answered, not written (twins in one batch too).
+        Transitions: applied when the stored revision is `revision` and the verb is allowed from
+        the stored status. A refused one still appends its attempt (`stale`); when that attempt
+        was a success the delivery becomes delivered whatever it was (verb `SUCCEED`). On
+        `followed` deliveries the same transaction releases the follower (delivered: due now),
+        discards the followers (dead or discarded: code `PREDECESSOR`) or revives them (redriven
+        or undone and waiting: due `NEVER`). Counters move in the same transaction.
+
+        Raises:
+            StoreFull: no space; nothing was written.
+            StoreLost: the epoch is old; nothing was written.
+            StoreError: anything else; the same batch may be given again.
+        """
+        ...
+
+    async def due(self, query: DueQuery) -> DuePage:
+        """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
+        ...
+
+    async def due_lanes(self) -> list[tuple[str, int]]:
+        """Return every recipient with pending deliveries and its lowest `due_at`."""
+        ...
+
+    async def expired(self, now: int, limit: int) -> list[Delivery]:
+        """Return pending deliveries whose `expires_at <= now`, earliest first."""
+        ...
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return one delivery."""
+        ...
+
+    async def message(self, message_id: str) -> Message | None:
+        """Return one message."""
+        ...
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries by filter, newest first (by id)."""
+        ...
+
+    async def counts(self) -> dict[str, Counts]:
+        """Return the counters by recipient."""
+        ...
+
+    async def prune(self, now: int, retention: Retention) -> Pruned:
+        """Remove what may go, at most `limit` of each kind; call again while something went."""
+        ...
+
+    async def space(self) -> Space:
+        """Return the room left."""
+        ...
+
+
+class Lanes(Protocol):
+    """Ownership and what of a lane outlives its owner."""
+
+    async def acquire(self, now: int) -> Ownership:
+        """Become the owner of all lanes: raise the epoch, mark the store as in use.
+
+        Raises:
+            StoreBusy: another process is the owner.
+        """
+        ...
+
+    async def lane_states(self) -> list[LaneState]:
+        """Return every saved lane."""
+        ...
+
+    async def release(self, epoch: int) -> None:
+        """Say goodbye: everything in flight is settled or given back."""
+        ...
+
+
+class Journal(Protocol):
+    """Append-only history. Appending is part of `Deliveries.commit`."""
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return retry events with their snapshots joined; positions follow commit order."""
+        ...
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        ...
+
+
+class Registry(Protocol):
+    """Small versioned documents: the catalog, the key check."""
+
+    async def document(self, name: str) -> tuple[int, bytes] | None:
+        """Return (version, body), or None."""
+        ...
+
+    async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
+        """Write when the stored version is `expected` (0: absent) and return the new version.
+
+        Raises:
+            Conflict: somebody wrote in between.
+        """
+        ...
+
+
+class Store(Deliveries, Lanes, Journal, Registry, Protocol):
+    """All roles of one backend."""
+
+    async def close(self) -> None:
+        """Close; commits under way finish first."""
+        ...

@@ -1,0 +1,1 @@
+"""How stores keep their promises: one folder per backend, all pass `testing.store_suite`."""

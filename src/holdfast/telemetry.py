@@ -1,0 +1,85 @@
+"""Every log event Holdfast writes, with its fields; handlers and formats attach here.
+
+Log lines are one JSON object each. Fields never hold payloads or secrets. The strings that
+operators grep for (S5.38) appear as they are: `ETIMEDOUT`, `ECONNREFUSED`, `status=503`.
+"""
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from typing import Any
+
+logger = logging.getLogger("holdfast")
+
+
+class LogEvent(StrEnum):
+    """Name -> meaning (fields in parentheses). The reference page is checked against this list."""
+
+    STARTED = "started"
+    """The engine runs (epoch, clean, lanes, pending)."""
+    STOPPED = "stopped"
+    """The engine has stopped (gave_back: sends that were cut and stay pending)."""
+    ATTEMPT_FAILED = "attempt_failed"
+    """A send did not succeed (delivery, recipient, detail, next)."""
+    DEAD = "dead"
+    """A delivery left automatic tries (delivery, recipient, code)."""
+    BREAKER = "breaker"
+    """A lane's breaker changed (recipient, before, after, reason)."""
+    LANE_HELD = "lane_held"
+    """A lane waits (recipient, gate, until)."""
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    """A partner answered 410 (recipient, endpoint)."""
+    STORE_FULL = "store_full"
+    """No space: intake refuses, settlements go on from the reserve (free)."""
+    STORE_RECOVERED = "store_recovered"
+    """There is space again (free)."""
+    STORE_ERROR = "store_error"
+    """A commit failed and is tried again (error)."""
+    LOOP_ERROR = "loop_error"
+    """A background loop failed and is started again (loop, error)."""
+    ACTION = "action"
+    """A person changed something (action, subject, actor)."""
+    CATALOG_CHANGED = "catalog_changed"
+    """A new version of the configuration is in force (version)."""
+
+
+def log(event: LogEvent, level: int = logging.INFO, **fields: Any) -> None:
+    """Write one event; fields that are None are left out."""
+    if logger.isEnabledFor(level):
+        logger.log(level, event.value, extra={"fields": fields})
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, event, fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        fields = getattr(record, "fields", {})
+        line |= {name: value for name, value in fields.items() if value is not None}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: str = "INFO", path: str | None = None) -> None:
+    """Send our events to stderr, or to a rotating file (`/var/log/recovery/engine.log`, S5.37)."""
+    import time  # noqa: PLC0415  # only the converter is needed, and only here
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+
+    handler: logging.Handler
+    if path is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        handler = RotatingFileHandler(path, maxBytes=50_000_000, backupCount=5)
+    formatter = JsonFormatter()
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False

@@ -1,0 +1,1 @@
+"""The test kit we ship: virtual clock, scripted channel, conformance suites, simulator."""
