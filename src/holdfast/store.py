@@ -180,7 +180,10 @@ class EventQuery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
-    """Deliveries of a lane by fate; `created` is always the sum of the others (promise 2)."""
+    """Deliveries of a lane by fate; `created` is always the sum of the others (promise 2).
+
+    `high`, `normal` and `low` are the pending ones by priority class (bands 0-1, 2-3, 4-5).
+    """
 
     created: int = 0
     pending: int = 0
@@ -188,6 +191,9 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
     dead: int = 0
     discarded: int = 0
     pruned: int = 0
+    high: int = 0
+    normal: int = 0
+    low: int = 0
 
 
 class Retention(msgspec.Struct, frozen=True, gc=False):

@@ -42,6 +42,8 @@ class LogEvent(StrEnum):
     """A person changed something (action, subject, actor)."""
     CATALOG_CHANGED = "catalog_changed"
     """A new version of the configuration is in force (version)."""
+    API_ERROR = "api_error"
+    """A request met an error that nobody foresaw (error)."""
 
 
 def log(event: LogEvent, level: int = logging.INFO, **fields: Any) -> None:

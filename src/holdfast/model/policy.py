@@ -202,6 +202,7 @@ class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         success_threshold: successful probes in a row that end half_open (S5.57).
         ramp: shares of the rate before the outage, one stage after the other (S2.40).
         ramp_seconds: length of a stage.
+        relapse: failures in a row during the recovery that open it again (1: the first).
         open_policy: what happens to deliveries while open (C2).
     """
 
@@ -216,4 +217,5 @@ class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     success_threshold: int = 3
     ramp: tuple[float, ...] = (0.10, 0.25, 0.50, 1.0)
     ramp_seconds: float = 5.0
+    relapse: int = 3
     open_policy: Literal["queue", "drop"] = "queue"

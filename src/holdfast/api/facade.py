@@ -1,0 +1,163 @@
+"""What the doors need of the engine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from holdfast.errors import HoldfastError
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.flow import Catalog
+from holdfast.model.message import Message
+from holdfast.model.policy import PolicySettings
+from holdfast.model.submission import Receipt, Submission
+from holdfast.model.view import LaneView
+from holdfast.store import EventQuery, Find, Note, Pruned
+
+
+class Intake(Protocol):
+    """The way in."""
+
+    async def accept(
+        self, flow: str, submissions: Sequence[Submission], *, account: str
+    ) -> list[Receipt | HoldfastError]:
+        """Store the submissions in one commit and answer each, in order.
+
+        What is wrong with one submission (`InvalidInput`, `KeyCollision`) is its own answer.
+
+        Raises:
+            NotFound: no such flow.
+            Overloaded: too much waits for the writer; nothing was accepted.
+            StoreError: nothing was accepted (`StoreFull`), or it is unknown whether.
+        """
+        ...
+
+
+class Actions(Protocol):
+    """What people may do. Each writes an audit line with `actor` and `reason`.
+
+    Raises:
+        NotFound: no such delivery, message or recipient.
+        Conflict: not allowed from the present state.
+        InvalidInput: a value is wrong.
+        StoreError: it was not written.
+    """
+
+    async def redrive(
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        policy: PolicySettings | None = None,
+        endpoint: str | None = None,
+    ) -> Delivery:
+        """Return a dead delivery to its lane as a new generation."""
+        ...
+
+    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Discard a pending delivery."""
+        ...
+
+    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Discard a dead delivery."""
+        ...
+
+    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Return a discarded delivery to the review queue."""
+        ...
+
+    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Mark a delivery delivered by hand; `reason` is the proof."""
+        ...
+
+    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+        """Make a pending delivery due at an instant (ms)."""
+        ...
+
+    async def replay(self, message_id: str, *, actor: str, reason: str) -> Receipt:
+        """Make new deliveries from an old message."""
+        ...
+
+    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Hold a lane."""
+        ...
+
+    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """End a pause."""
+        ...
+
+    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Open a breaker until a person resets it."""
+        ...
+
+    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Close a breaker."""
+        ...
+
+    async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
+        """Remove what ended more than `older_than_ms` milliseconds ago."""
+        ...
+
+
+class Views(Protocol):
+    """What may be seen. Payloads are never shown."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the configuration in force."""
+        ...
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery, or raise `NotFound`."""
+        ...
+
+    async def message(self, message_id: str) -> Message:
+        """Return one message, or raise `NotFound`."""
+        ...
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries, newest first, at most `query.limit`."""
+        ...
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return events, their excerpts opened into `attempt.error_details.excerpt`."""
+        ...
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        ...
+
+    async def lanes(self) -> list[LaneView]:
+        """Return every lane, by name."""
+        ...
+
+    async def lane(self, recipient: str) -> LaneView:
+        """Return one lane, or raise `NotFound`."""
+        ...
+
+    async def ready(self) -> bool:
+        """Tell whether the store takes writes."""
+        ...
+
+    def metrics(self) -> str:
+        """Return the metrics in Prometheus text format."""
+        ...
+
+
+class Facade(Protocol):
+    """A running engine, as the doors see it."""
+
+    @property
+    def intake(self) -> Intake:
+        """Return the way in."""
+        ...
+
+    @property
+    def actions(self) -> Actions:
+        """Return what people may do."""
+        ...
+
+    @property
+    def views(self) -> Views:
+        """Return what may be seen."""
+        ...

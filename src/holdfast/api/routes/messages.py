@@ -1,0 +1,34 @@
+"""Messages: look at, replay. The way in is `api.intake`."""
+
+from litestar import get, post
+from litestar.params import FromPath
+
+from holdfast.api import wire
+from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
+from holdfast.model.submission import Receipt
+from holdfast.store import Find
+
+_DELIVERIES_SHOWN = 1000
+"""At most so many deliveries of a message are shown with it."""
+
+
+@get("/v1/messages/{message_id:str}")
+async def show_message(request: Asked, message_id: FromPath[str]) -> wire.MessageView:
+    """Show a message with its deliveries, without the payload."""
+    query_of(request, wire.Nothing)
+    facade = facade_of(request)
+    found = await facade.views.message(message_id)
+    query = Find(message_id=message_id, limit=_DELIVERIES_SHOWN)
+    return wire.message(found, await facade.views.find(query))
+
+
+@post("/v1/messages/{message_id:str}/replay", status_code=202, opt={"body": wire.Action})
+async def replay(request: Asked, message_id: FromPath[str]) -> Receipt:
+    """Make new deliveries from an old message."""
+    asked = await body_of(request, wire.Action)
+    return await facade_of(request).actions.replay(
+        message_id, actor=actor_of(request), reason=asked.reason
+    )
+
+
+HANDLERS = (show_message, replay)

@@ -1,0 +1,429 @@
+"""What the API takes and shows, as JSON shapes; instants are ISO 8601, UTC, with milliseconds."""
+
+import functools
+import typing
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from holdfast.model.attempt import (
+    ErrorDetails,
+    Event,
+    FailureClass,
+    Jitter,
+    Network,
+    Result,
+    SuccessIndicators,
+    Trigger,
+)
+from holdfast.model.delivery import Delivery, Status
+from holdfast.model.flow import Flow, Recipient, Step
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER, Message
+from holdfast.model.policy import PolicySettings
+from holdfast.model.submission import Aware
+from holdfast.model.view import LaneView
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_OPTIONAL_INSTANT: Final = Instant | None
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Position = Annotated[int, Meta(ge=0, le=NEVER)]
+DeliveryId = Annotated[str, Meta(pattern="^dlv_[0-9a-f]{32}$")]
+
+
+def iso(at: int) -> str | None:
+    """Return an instant in ms as text; None for 0 and for `NEVER`."""
+    if at in {0, NEVER}:
+        return None
+    return (_EPOCH + at * _MS).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def millis(at: datetime) -> int:
+    """Return an aware date-time as ms since the epoch."""
+    return (at - _EPOCH) // _MS
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list.
+
+    Attributes:
+        items: the things.
+        next_cursor: give it back to go on; None at the end.
+    """
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Body of an action; the reason goes into the audit journal."""
+
+    reason: Reason
+
+
+class Redrive(Action, frozen=True):
+    """Body of a redrive; policy and endpoint hold for this delivery only."""
+
+    policy: PolicySettings | None = None
+    endpoint: str | None = None
+
+
+class Reschedule(Action, frozen=True):
+    """Body of a reschedule: the earliest next send."""
+
+    at: Aware
+
+
+class Purge(Action, frozen=True):
+    """Body of a purge: what ended longer ago than this goes."""
+
+    older_than_ms: Annotated[int, Meta(ge=0, le=NEVER)]
+
+
+class DeliveriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Filters of the deliveries list."""
+
+    status: Status | None = None
+    recipient: str | None = None
+    flow: str | None = None
+    failure_class: FailureClass | None = None
+    message_id: str | None = None
+    since: Aware | None = None
+    cursor: DeliveryId | None = None
+    limit: Limit = 100
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Filters of the events list: oldest first with `after_id`, else newest first."""
+
+    after_id: Position | None = None
+    before_id: Position | None = None
+    start: Aware | None = None
+    end: Aware | None = None
+    delivery_id: DeliveryId | None = None
+    recipient: str | None = None
+    limit: Limit = 100
+
+
+class AttemptsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Paging of a delivery's attempts, oldest first."""
+
+    cursor: Position | None = None
+    limit: Limit = 100
+
+
+class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Filters of the audit journal."""
+
+    subject: str | None = None
+    limit: Limit = 100
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A route without parameters."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Why a pending delivery is not sent now: the first closed gate, and when it may open."""
+
+    gate: str
+    until: Instant | None = None
+    reason: str | None = None
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery; `waiting` only where one delivery is asked for."""
+
+    id: str
+    message_id: str
+    account: str
+    flow: str
+    step: str
+    recipient: str
+    priority: int
+    predecessor: str | None
+    status: Status
+    code: str | None
+    due_at: Instant | None
+    expires_at: Instant | None
+    created_at: Instant | None
+    updated_at: Instant | None
+    ended_at: Instant | None
+    first_attempt_at: Instant | None
+    generation: int
+    attempt: int
+    counted: int
+    attempts: int
+    active_ms: int
+    in_doubt: bool
+    hold_gate: str | None
+    failure_class: str | None
+    http_status: int | None
+    reason: str | None
+    original_event_id: str | None
+    endpoint: str | None
+    policy: msgspec.Raw | None = None
+    waiting: Waiting | None = None
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """A message without its payload; `payload_kept` tells whether it is still there."""
+
+    id: str
+    account: str
+    flow: str
+    key: str | None
+    size: int
+    value: float
+    priority: int
+    quality: int | None
+    region: str | None
+    consent: msgspec.Raw | None
+    not_before: Instant | None
+    expires_at: Instant | None
+    created_at: Instant | None
+    payload_kept: bool
+    deliveries: list[DeliveryView]
+
+
+class NextActionView(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens next."""
+
+    type: str
+    at: Instant | None
+    reason: str | None
+
+
+class PartnerView(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recipient stood when the try ended."""
+
+    breaker: str
+    health: float
+    last_success_at: Instant | None
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """A retry event: one try, complete."""
+
+    event_id: str
+    position: int
+    original_event_id: str
+    delivery_id: str
+    message_id: str
+    account: str
+    flow: str
+    step: str
+    recipient: str
+    endpoint: str
+    step_type: str
+    attempt_number: int
+    generation: int
+    cumulative_attempt: int
+    counted: bool
+    stale: bool
+    trigger: Trigger
+    trigger_detail: str
+    actor: str | None
+    failure_reason: str | None
+    retry_timestamp: Instant | None
+    retry_outcome: str
+    outcome: Result
+    retryable: bool
+    failure_class: FailureClass | None
+    request_timestamp: Instant | None
+    acknowledgment_timestamp: Instant | None
+    latency_ms: int
+    processing_time_ms: float
+    jitter: Jitter | None
+    configuration: msgspec.Raw
+    error_details: ErrorDetails | None
+    success_indicators: SuccessIndicators | None
+    next_action: NextActionView
+    context: dict[str, Any]
+
+
+class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint without its path and credentials, which may be secrets."""
+
+    name: str
+    method: str
+    origin: str
+    disabled: bool
+
+
+class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipient and its lane."""
+
+    recipient: str
+    account: str
+    description: str
+    endpoints: list[EndpointView]
+    breaker: BreakerState
+    since: Instant | None
+    reason: str | None
+    manual: bool
+    retry_at: Instant | None
+    next_probe: Instant | None
+    rate: float | None
+    gate_until: Instant | None
+    gate_reason: str | None
+    paused: str | None
+    disabled: tuple[str, ...]
+    in_flight: int
+    buffered: int
+    pending: int
+    delivered: int
+    dead: int
+    discarded: int
+    created: int
+    pruned: int
+    last_success_at: Instant | None
+    concurrency: int
+    weight: float
+
+
+class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane's breaker."""
+
+    recipient: str
+    breaker: BreakerState
+    since: Instant | None
+    reason: str | None
+    manual: bool
+    retry_at: Instant | None
+    next_probe: Instant | None
+
+
+class FlowView(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow as configured."""
+
+    name: str
+    account: str
+    mode: str
+    steps: tuple[Step, ...]
+    policy: PolicySettings
+
+
+class NoteView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the audit journal."""
+
+    at: Instant | None
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    detail: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process lives, or is ready."""
+
+    status: str
+    version: str
+
+
+def show(kind: type[S], value: msgspec.Struct, **fields: Any) -> S:
+    """Return `value` as `kind`: same names, instants as text; `fields` replaces single ones."""
+    shown: dict[str, Any] = {}
+    for name, instant in _plan(kind):
+        if name in fields:
+            shown[name] = fields[name]
+        elif hasattr(value, name):
+            found = getattr(value, name)
+            shown[name] = iso(found or 0) if instant else found
+    return kind(**shown)
+
+
+@functools.cache
+def _plan(kind: type[msgspec.Struct]) -> tuple[tuple[str, bool], ...]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return tuple((name, hints[name] == _OPTIONAL_INSTANT) for name in kind.__struct_fields__)
+
+
+def delivery(value: Delivery, waiting: Waiting | None = None) -> DeliveryView:
+    """Show a delivery."""
+    policy = None if value.policy is None else msgspec.Raw(value.policy.encode())
+    return show(DeliveryView, value, policy=policy, waiting=waiting)
+
+
+def message(value: Message, deliveries: list[Delivery]) -> MessageView:
+    """Show a message with its deliveries."""
+    return show(
+        MessageView,
+        value,
+        consent=None if value.consent is None else msgspec.Raw(value.consent.encode()),
+        payload_kept=value.sealed is not None,
+        deliveries=[delivery(one) for one in deliveries],
+    )
+
+
+def event(value: Event) -> EventView:
+    """Show a retry event; the connection and the partner stand in its context."""
+    attempt = value.attempt
+    context = msgspec.json.decode(value.context, type=dict[str, Any])
+    network: Network | None = attempt.network
+    context |= {"network": network, "partner": show(PartnerView, attempt.partner)}
+    return show(
+        EventView,
+        attempt,
+        position=value.position,
+        configuration=value.configuration,
+        next_action=show(NextActionView, attempt.next_action),
+        context=context,
+    )
+
+
+def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
+    """Show a lane with what is configured; of a URL only the origin."""
+    endpoints = [
+        EndpointView(
+            name=endpoint.name,
+            method=endpoint.method,
+            origin=_origin(endpoint.url),
+            disabled=endpoint.name in lane.disabled,
+        )
+        for endpoint in (configured.endpoints if configured else ())
+    ]
+    description = configured.description if configured else ""
+    return show(RecipientView, lane, description=description, endpoints=endpoints)
+
+
+def flow(value: Flow) -> FlowView:
+    """Show a flow."""
+    return show(FlowView, value)
+
+
+def why(value: Delivery, lane: LaneView) -> Waiting:
+    """Return the first closed gate of a pending delivery."""
+    if value.predecessor is not None and value.due_at == NEVER:
+        return Waiting("predecessor", reason=f"waits for {value.predecessor}")
+    if value.hold_gate is not None:
+        return Waiting(value.hold_gate, iso(value.due_at))
+    return _closed(lane) or Waiting("due", iso(value.due_at))
+
+
+def _closed(lane: LaneView) -> Waiting | None:
+    if lane.paused is not None:
+        return Waiting("paused", reason=lane.paused)
+    if lane.breaker is BreakerState.OPEN:
+        return Waiting("breaker", iso(lane.next_probe or lane.retry_at), lane.reason)
+    if lane.gate_until:
+        return Waiting("rate_limit", iso(lane.gate_until), lane.gate_reason)
+    if lane.breaker is not BreakerState.CLOSED:
+        return Waiting("breaker", reason=f"the lane is in {lane.breaker}")
+    return None
+
+
+def _origin(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return scheme + separator + authority

@@ -1,0 +1,142 @@
+"""Composition root: a configuration in, a ready engine out. Alone names backends."""
+
+import random
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from holdfast.channel import Channel
+from holdfast.channels.http import HttpChannel
+from holdfast.clock import Clock, SystemClock
+from holdfast.config import Config, prepare_data
+from holdfast.engine.engine import Engine
+from holdfast.engine.maintenance import retention
+from holdfast.engine.sampler import machine
+from holdfast.errors import VaultError
+from holdfast.model.flow import Catalog
+from holdfast.store import Registry, Store
+from holdfast.stores.sqlite import SqliteStore
+from holdfast.telemetry import LogEvent, log
+from holdfast.vault import KEY_FILE, Vault
+
+STORE_FILE: Final = "holdfast.db"
+_KEY_CHECK: Final = "key_check"
+_CATALOG: Final = "catalog"
+
+
+class App:
+    """An engine with the things that it was built from and that must be closed after it.
+
+    Attributes:
+        config: what it was built from.
+        engine: not yet started.
+    """
+
+    def __init__(
+        self, config: Config, engine: Engine, store: Store, channels: dict[str, Channel]
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self._store = store
+        self._channels = channels
+
+    @classmethod
+    async def open(cls, config: Config, clock: Clock | None = None) -> "App":
+        """Open the store, the keys and the channels of a configuration.
+
+        Raises:
+            ConfigError: the data folder cannot be used.
+            StoreBusy: another process has it.
+            StoreMismatch: the file there is not ours, or from a newer version.
+            VaultError: the data keys are missing or wrong.
+        """
+        clock = clock or SystemClock()
+        folder = prepare_data(config)
+        path = folder / STORE_FILE
+        fresh = not path.exists()
+        store = SqliteStore.open(path, quota_bytes=config.store.quota_bytes)
+        try:
+            vault = Vault.load(folder, create=fresh)
+            await _check_keys(store, vault, clock.now(), folder)
+            await _register(store, vault, config.catalog, clock.now())
+        except BaseException:
+            await store.close()
+            raise
+        channels: dict[str, Channel] = {"http": HttpChannel(clock)}
+        engine = _engine(config, store, channels, vault, clock)
+        return cls(config, engine, store, channels)
+
+    async def start(self) -> None:
+        """Start the engine; on failure everything is closed."""
+        try:
+            await self.engine.start()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the engine gracefully and close everything."""
+        await self.engine.stop()
+        await self._close()
+
+    async def _close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        await self._store.close()
+
+
+def _engine(
+    config: Config, store: Store, channels: dict[str, Channel], vault: Vault, clock: Clock
+) -> Engine:
+    keep = config.retention
+    return Engine(
+        store,
+        channels,
+        config.catalog,
+        vault,
+        clock=clock,
+        rng=random.Random(),  # noqa: S311  # ids and jitter are no secrets
+        probe=machine(str(config.data)),
+        settings=config.engine,
+        ages=retention(keep.payload_days, keep.rows_days, keep.events_days, keep.key_days),
+        reserve_bytes=config.store.reserve_bytes,
+    )
+
+
+async def _check_keys(registry: Registry, vault: Vault, now: int, folder: Path) -> None:
+    """Refuse to work with other keys than the store was written with."""
+    known = await registry.document(_KEY_CHECK)
+    if known is None:
+        await registry.put_document(_KEY_CHECK, vault.seal(b"holdfast", _KEY_CHECK), 0, now)
+        return
+    try:
+        vault.open(known[1], _KEY_CHECK)
+    except VaultError as error:
+        raise VaultError(
+            f"the keys in {folder / KEY_FILE} are not those of {folder / STORE_FILE} ({error}). "
+            f"Put back the {KEY_FILE} that belongs to it, from your backup of the data folder; "
+            "without it the stored payloads are lost."
+        ) from error
+
+
+async def _register(registry: Registry, vault: Vault, catalog: Catalog, now: int) -> None:
+    """Keep the catalog in force as a versioned document, encrypted as it holds credentials."""
+    body = msgspec.json.encode(catalog, order="deterministic")
+    known = await registry.document(_CATALOG)
+    if known is not None and vault.open(known[1], _CATALOG) == body:
+        return
+    expected = known[0] if known else 0
+    version = await registry.put_document(_CATALOG, vault.seal(body, _CATALOG), expected, now)
+    log(LogEvent.CATALOG_CHANGED, version=version)
+
+
+def migrate(config: Config) -> str:
+    """Bring the store to this version's schema and say what was done.
+
+    Raises:
+        StoreBusy: a running Holdfast has it.
+        StoreMismatch: the file is not ours, or from a newer version.
+    """
+    path = prepare_data(config) / STORE_FILE
+    return SqliteStore.migrate(path)

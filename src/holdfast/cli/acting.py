@@ -1,0 +1,177 @@
+"""Commands that change something; each needs a reason, which the audit journal keeps."""
+
+import sys
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.cli import show as views
+from holdfast.cli.client import DEFAULT_URL, Answer, Api, segment
+from holdfast.cli.complaint import REFUSED, Complaint
+from holdfast.cli.options import Ids, Json, Reason, Token, Url
+from holdfast.cli.spans import instant_ms, iso, span_ms
+from holdfast.clock import SystemClock
+from holdfast.demo.answers import lane
+from holdfast.demo.words import clean, waits
+
+Recipient = Annotated[str, typer.Argument(metavar="RECIPIENT", help="The recipient's name.")]
+
+
+class Move(StrEnum):
+    """What a person can do to a breaker."""
+
+    OPEN = "open"
+    RESET = "reset"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for verb, text in (
+        ("redrive", "Return dead deliveries to their lanes, with fresh retries."),
+        ("cancel", "Stop waiting deliveries for good."),
+        ("discard", "Take dead deliveries out of review."),
+        ("undo", "Bring discarded deliveries back into review."),
+        ("prove", "Mark dead deliveries delivered; the reason is the proof."),
+    ):
+        app.command(verb, help=text)(_on_deliveries(verb))
+    app.command("reschedule")(reschedule)
+    app.command("replay")(replay)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+    app.command("breaker")(breaker)
+    app.command("purge")(purge)
+
+
+def _on_deliveries(verb: str) -> Callable[..., None]:
+    def command(ids: Ids, *, reason: Reason, url: Url = DEFAULT_URL, token: Token = None) -> None:
+        with Api(url, token) as api:
+            _each(_listed(ids), lambda name: _act(api, name, verb, {"reason": reason}))
+
+    return command
+
+
+def reschedule(
+    ids: Ids,
+    *,
+    at: Annotated[str, typer.Option(help="When: 15m, 2h, or 2026-01-31T08:00:00Z.")],
+    reason: Reason,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Choose the earliest next send of waiting deliveries."""
+    moment = iso(instant_ms("--at", at, SystemClock().now(), past=False))
+    with Api(url, token) as api:
+        body = {"at": moment, "reason": reason}
+        _each(_listed(ids), lambda name: _act(api, name, "reschedule", body))
+
+
+def replay(
+    ids: Annotated[list[str], typer.Argument(metavar="MESSAGE_ID", help="Messages, msg_...")],
+    *,
+    reason: Reason,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Make new deliveries from old messages."""
+    with Api(url, token) as api:
+
+        def one(name: str) -> str:
+            path = f"/v1/messages/{segment(name)}/replay"
+            receipt = api.post(path, {"reason": reason}).json()
+            made = ", ".join(str(item["id"]) for item in receipt.get("deliveries", ()))
+            return f"{receipt.get('message_id')}: {made}"
+
+        _each(_listed(ids), one)
+
+
+def pause(
+    recipient: Recipient, *, reason: Reason, url: Url = DEFAULT_URL, token: Token = None
+) -> None:
+    """Hold a recipient's lane; intake goes on."""
+    with Api(url, token) as api:
+        _lane(api.post(f"/v1/recipients/{segment(recipient)}/pause", {"reason": reason}))
+
+
+def resume(
+    recipient: Recipient, *, reason: Reason, url: Url = DEFAULT_URL, token: Token = None
+) -> None:
+    """Let a paused lane go on; also clears a hold after refused credentials."""
+    with Api(url, token) as api:
+        _lane(api.post(f"/v1/recipients/{segment(recipient)}/resume", {"reason": reason}))
+
+
+def breaker(  # each is an option of the command
+    recipient: Recipient,
+    move: Annotated[Move | None, typer.Argument(help="Leave out to look.")] = None,
+    *,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why (to open or reset).")] = "",
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show a recipient's breaker, hold it open, or reset it."""
+    path = f"/v1/recipients/{segment(recipient)}/breaker"
+    with Api(url, token) as api:
+        body = {"reason": reason}
+        answer = api.get(path) if move is None else api.post(f"{path}/{move}", body)
+    if as_json:
+        sys.stdout.write(answer.body.decode() + "\n")
+    else:
+        _lane(answer)
+
+
+def purge(
+    *,
+    older_than: Annotated[str, typer.Option(help="Age of what may go: 7d, 12h.")],
+    reason: Reason,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Remove ended deliveries, payloads and events that are older; nothing that waits."""
+    age = span_ms("--older-than", older_than)
+    if not yes:
+        question = f"Remove what ended more than {older_than} ago? It cannot be undone"
+        typer.confirm(question, abort=True)
+    with Api(url, token) as api:
+        gone = api.post("/v1/purge", {"older_than_ms": age, "reason": reason}).json()
+    views.console().print(", ".join(f"{count:,} {name}" for name, count in gone.items()))
+
+
+def _listed(ids: Iterable[str]) -> list[str]:
+    """Return the ids; `-` stands for those on stdin, one a line."""
+    return [
+        name for given in ids for name in (sys.stdin.read().split() if given == "-" else [given])
+    ]
+
+
+def _act(api: Api, name: str, verb: str, body: dict[str, Any]) -> str:
+    item = api.post(f"/v1/deliveries/{segment(name)}/{verb}", body).json()
+    return f"{name}: {item.get('status', 'done')}"
+
+
+def _each(names: list[str], act: Callable[[str], str]) -> None:
+    """Act on one after the other; a refusal does not stop the rest but decides the exit code."""
+    console = views.console()
+    refused = 0
+    for name in names:
+        try:
+            console.print(clean(act(name)), markup=False)
+        except Complaint as complaint:
+            if complaint.exit_code != REFUSED or len(names) == 1:
+                raise
+            refused += 1
+            console.print(f"{clean(name)}: refused: {complaint}", markup=False)
+    if refused:
+        raise Complaint(f"{refused:,} of {len(names):,} were refused", REFUSED)
+
+
+def _lane(answer: Answer) -> None:
+    item = answer.json()
+    seen = lane(item)
+    parts = [f"breaker {seen.breaker.replace('_', ' ')}"]
+    parts += [f"{seen.pending:,} waiting"] if "pending" in item else []
+    parts += [halted] if (halted := waits(seen, SystemClock().now())) else []
+    views.console().print(f"{clean(seen.recipient)}: {', '.join(parts)}", markup=False)

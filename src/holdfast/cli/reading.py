@@ -1,0 +1,203 @@
+"""Commands that read: `ls`, `show`, `recipients`, `events`, `audit`."""
+
+import sys
+import threading
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+
+from holdfast.cli import show as views
+from holdfast.cli.client import DEFAULT_URL, Api, Page, Query, segment
+from holdfast.cli.options import Json, Token, Url
+from holdfast.cli.spans import instant_ms, iso
+from holdfast.clock import SystemClock
+from holdfast.demo.words import clean
+from holdfast.model.delivery import Status
+
+_PAGE_MAX: Final = 1000
+_FOLLOW_SECONDS: Final = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("ls")(ls)
+    app.command("show")(show)
+    app.command("recipients")(recipients)
+    app.command("events")(events)
+    app.command("audit")(audit)
+
+
+def ls(  # each is an option of the command
+    *,
+    status: Annotated[Status | None, typer.Option(help="Where deliveries stand.")] = None,
+    recipient: Annotated[str | None, typer.Option(help="Only this recipient's.")] = None,
+    flow: Annotated[str | None, typer.Option(help="Only this flow's.")] = None,
+    failure_class: Annotated[str | None, typer.Option(help="Class of the last failure.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Accepted since: 15m, 2h, 7d, or an instant.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the ids.")] = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List deliveries, newest first."""
+    now = SystemClock().now()
+    query: Query = {
+        "status": status,
+        "recipient": recipient,
+        "flow": flow,
+        "failure_class": failure_class,
+        "since": iso(instant_ms("--since", since, now, past=True)) if since else None,
+        "limit": _PAGE_MAX if everything else min(limit, _PAGE_MAX),
+    }
+    with Api(url, token) as api:
+        if as_json and not everything and limit <= _PAGE_MAX:
+            _raw(api.get("/v1/deliveries", query).body)
+            return
+        found = _collect(api, query, None if everything else limit)
+    if as_json:
+        _raw(msgspec.json.encode(found))
+        return
+    items = [msgspec.json.decode(item) for item in found.items]
+    if quiet:
+        sys.stdout.writelines(f"{item['id']}\n" for item in items)
+        return
+    _listed(views.console(), items, more=found.next_cursor is not None, now=now)
+
+
+def _collect(api: Api, query: Query, limit: int | None) -> Page:
+    """Read pages until `limit` items are there (None: to the end)."""
+    items: list[msgspec.Raw] = []
+    for page in api.pages("/v1/deliveries", query):
+        items += page.items
+        if limit is not None and len(items) >= limit:
+            return Page(items[:limit], page.next_cursor)
+    return Page(items)
+
+
+def _listed(console: Console, items: list[dict[str, Any]], *, more: bool, now: int) -> None:
+    if not items:
+        console.print("No delivery matches.")
+        return
+    console.print(views.deliveries(items, now, console.width))
+    if more:
+        console.print(f"These are the newest {len(items):,}; --limit or --all shows more.")
+
+
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="dlv_... or msg_...")],
+    *,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show a delivery with the timeline of its attempts, or a message."""
+    now = SystemClock().now()
+    name = segment(identity)
+    with Api(url, token) as api:
+        if identity.startswith("msg_"):
+            answer = api.get(f"/v1/messages/{name}")
+            if as_json:
+                _raw(answer.body)
+                return
+            item = answer.json()
+            console = views.console()
+            items = item.get("deliveries") or []
+            console.print(views.message(item, items, now, console.width))
+            return
+        answer = api.get(f"/v1/deliveries/{name}")
+        if as_json:
+            _raw(answer.body)
+            return
+        item = answer.json()
+        attempts = [
+            msgspec.json.decode(raw)
+            for page in api.pages(f"/v1/deliveries/{name}/attempts", {"limit": _PAGE_MAX})
+            for raw in page.items
+        ]
+    attempts.sort(key=lambda attempt: attempt.get("position", 0))
+    views.console().print(views.delivery(item, attempts, now))
+
+
+def recipients(*, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """List recipients with their lanes: breaker, what waits and why."""
+    with Api(url, token) as api:
+        answer = api.get("/v1/recipients")
+    if as_json:
+        _raw(answer.body)
+        return
+    items = [msgspec.json.decode(item) for item in answer.page().items]
+    views.console().print(views.lanes(items, SystemClock().now()))
+
+
+def events(  # each is an option of the command
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    since: Annotated[str | None, typer.Option(help="Tried since: 15m, 2h, or an instant.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=_PAGE_MAX, help="How many at first.")] = 20,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show retry events in the order they were written; --json is one object a line with -f."""
+    now = SystemClock().now()
+    start = iso(instant_ms("--since", since, now, past=True)) if since else None
+    with Api(url, token) as api:
+        answer = api.get("/v1/events", {"limit": limit, "start": start})
+        if as_json and not follow:
+            _raw(answer.body)
+            return
+        position = _told(answer.page().items[::-1], 0, as_json=as_json)
+        while follow:
+            try:
+                threading.Event().wait(_FOLLOW_SECONDS)
+            except KeyboardInterrupt:
+                return
+            query: Query = {"after_id": position, "limit": _PAGE_MAX}
+            position = _told(api.get("/v1/events", query).page().items, position, as_json=as_json)
+
+
+def _told(items: list[msgspec.Raw], position: int, *, as_json: bool) -> int:
+    """Print events and return the position of the last one."""
+    console = views.console()
+    for raw in items:
+        item = msgspec.json.decode(raw)
+        position = max(position, item["position"])
+        if as_json:
+            _raw(bytes(raw))
+        else:
+            console.print(views.event(item), soft_wrap=True)
+    sys.stdout.flush()
+    return position
+
+
+def audit(
+    *,
+    subject: Annotated[str | None, typer.Option(help="Only lines about this id or name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=_PAGE_MAX, help="How many at most.")] = 50,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show who did what to which thing, and why; newest first."""
+    with Api(url, token) as api:
+        answer = api.get("/v1/audit", {"subject": subject, "limit": limit})
+    if as_json:
+        _raw(answer.body)
+        return
+    console = views.console()
+    for raw in answer.page().items:
+        item = msgspec.json.decode(raw)
+        line = " ".join(clean(item.get(name, "")) for name in ("actor", "action", "subject"))
+        console.print(
+            f"{views.when(item.get('at'))}  {line}: {clean(item.get('reason', ''))}", markup=False
+        )
+
+
+def _raw(body: bytes) -> None:
+    sys.stdout.write(body.decode().rstrip("\n") + "\n")

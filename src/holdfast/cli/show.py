@@ -1,0 +1,196 @@
+"""Turns the API's JSON into tables and timelines."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.demo.answers import instant, lane
+from holdfast.demo.words import clean, colour, span, until, waits
+
+_WIDE: Final = 110
+"""Columns from which a table of deliveries shows everything."""
+_STATUS: Final = {"pending": "yellow", "delivered": "green", "dead": "red", "discarded": "dim"}
+
+
+def console() -> Console:
+    """Return a console on today's stdout; wide where it is not a terminal, so nothing is cut."""
+    wide = None if sys.stdout.isatty() else 200
+    return Console(width=wide, highlight=False, emoji=False)
+
+
+def when(value: object) -> str:
+    """Return an instant of the API in local time, `-` for none."""
+    at = instant(value)
+    if at is None:
+        return "-"
+    return f"{datetime.fromtimestamp(at / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def status(text: str) -> Text:
+    """Return a delivery's status in its colour."""
+    return Text(clean(text), style=_STATUS.get(text, ""))
+
+
+def deliveries(items: list[dict[str, Any]], now: int, width: int) -> Table:
+    """Return a table of deliveries; what does not fit `width` columns is left to `show ID`."""
+    wide = width >= _WIDE
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("id", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("recipient", no_wrap=True, overflow="ellipsis")
+    for name in ("flow", "tries", "next or ended") if wide else ():
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    table.add_column("why", overflow="fold")
+    for item in items:
+        pending = item.get("status") == "pending"
+        ended = when(item.get("ended_at") or item.get("updated_at"))
+        moment = _due(item, now) if pending else ended
+        rest = (clean(item.get("flow", "")), str(item.get("attempts", 0)), moment)
+        table.add_row(
+            str(item.get("id")),
+            status(str(item.get("status"))),
+            Text(clean(item.get("recipient", ""))),
+            *(Text(text) for text in (rest if wide else ())),
+            Text(why(item)),
+        )
+    return table
+
+
+def _due(item: dict[str, Any], now: int) -> str:
+    """Say when a pending delivery is due; the API has no instant for an endless wait."""
+    due = instant(item.get("due_at"))
+    return "open-ended" if due is None else until(due, now)
+
+
+def why(item: dict[str, Any]) -> str:
+    """Say in a few words why a delivery is where it is."""
+    gate = item.get("hold_gate") if item.get("status") == "pending" else None
+    parts = [gate and f"held: {gate}", item.get("code"), item.get("reason")]
+    return clean(", ".join(str(part) for part in parts if part))
+
+
+def lanes(items: list[dict[str, Any]], now: int) -> Table:
+    """Return a table of recipients."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("recipient", no_wrap=True)
+    table.add_column("breaker", no_wrap=True)
+    for name in ("waiting", "sending", "delivered", "dead", "discarded"):
+        table.add_column(name, justify="right")
+    table.add_column("last success")
+    table.add_column("why it waits", overflow="fold")
+    for item in items:
+        seen = lane(item)
+        counts = (seen.pending, seen.in_flight, seen.delivered, seen.dead, seen.discarded)
+        ago = "never" if seen.last_success_at is None else f"{span(now - seen.last_success_at)} ago"
+        table.add_row(
+            clean(seen.recipient),
+            Text(seen.breaker.replace("_", " "), style=colour(seen.breaker)),
+            *(f"{count:,}" for count in counts),
+            ago,
+            Text(waits(seen, now)),
+        )
+    return table
+
+
+def delivery(item: dict[str, Any], attempts: list[dict[str, Any]], now: int) -> Text:
+    """Return one delivery with the timeline of its attempts.
+
+    Args:
+        item: the delivery.
+        attempts: its events, oldest first.
+        now: the present instant.
+    """
+    text = Text()
+    text.append(f"{item.get('id')}  ", style="bold")
+    text.append_text(status(str(item.get("status"))))
+    text.append(f"\n  recipient  {clean(item.get('recipient'))}")
+    text.append(f"\n  flow       {clean(item.get('flow'))}, step {clean(item.get('step'))}")
+    text.append(f"\n  message    {item.get('message_id')}")
+    text.append(f"\n  accepted   {when(item.get('created_at'))}")
+    if item.get("status") == "pending":
+        text.append(f"\n  expires    {when(item.get('expires_at'))}")
+        text.append(f"\n  next send  {_next(item, now)}", style="yellow")
+    else:
+        text.append(f"\n  ended      {when(item.get('ended_at') or item.get('updated_at'))}")
+    if because := why(item):
+        text.append(f"\n  why        {because}")
+    text.append(f"\n\n{len(attempts)} attempts" if len(attempts) != 1 else "\n\n1 attempt")
+    for attempt in attempts:
+        text.append_text(_attempt(attempt))
+    return text
+
+
+def _next(item: dict[str, Any], now: int) -> str:
+    """Say when the next send may be, and which gate it waits for."""
+    due = _due(item, now)
+    waiting = item.get("waiting") or {}
+    gate = clean(waiting.get("gate") or "due").replace("_", " ")
+    if gate == "due":
+        return due
+    told = f"due {due}; waits for gate: {gate}"
+    if waiting.get("reason"):
+        told += f" ({clean(waiting['reason'])})"
+    opens = instant(waiting.get("until"))
+    return f"{told}, may open {until(opens, now)}" if opens is not None else told
+
+
+def _attempt(item: dict[str, Any]) -> Text:
+    outcome = str(item.get("outcome"))
+    text = Text(f"\n  {item.get('attempt_number', 0):>3} ", style="bold")
+    text.append(f"{when(item.get('request_timestamp') or item.get('retry_timestamp'))}  ")
+    text.append(f"{outcome:8}", style="green" if outcome == "success" else "red")
+    text.append(f"{span(item.get('latency_ms') or 0):>7}  ")
+    error = item.get("error_details") or {}
+    good = item.get("success_indicators") or {}
+    shown = error.get("message") or error.get("code") or _proof(good) or ""
+    text.append(clean(shown, 120))
+    marks = [] if item.get("counted", True) else ["not counted"]
+    marks += ["stale"] if item.get("stale") else []
+    marks += [str(item["trigger"])] if item.get("trigger", "automatic") != "automatic" else []
+    text.append(f"  [{', '.join(marks)}]" if marks else "", style="dim")
+    following = item.get("next_action") or {}
+    if following.get("type") and following.get("type") != "done":
+        text.append(f"\n        then {clean(following['type']).replace('_', ' ')}", style="dim")
+        if following.get("at"):
+            text.append(f" at {when(following['at'])}", style="dim")
+        if following.get("reason"):
+            text.append(f": {clean(following['reason'])}", style="dim")
+    return text
+
+
+def _proof(good: dict[str, Any]) -> str:
+    parts = [
+        f"HTTP {good['http_status']}" if good.get("http_status") else "",
+        f"reference {good['reference']}" if good.get("reference") else "",
+        f"price {good['price']}" if good.get("price") is not None else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def message(item: dict[str, Any], items: list[dict[str, Any]], now: int, width: int) -> Table:
+    """Return one message with its deliveries."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in item.items():
+        if name == "deliveries" or value is None:
+            continue
+        plain = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        table.add_row(name, Text(when(value) if name.endswith("_at") else clean(plain)))
+    table.add_row("deliveries", deliveries(items, now, width - 14))
+    return table
+
+
+def event(item: dict[str, Any]) -> Text:
+    """Return one event as one line."""
+    text = Text(f"{item.get('position', ''):>8} {when(item.get('retry_timestamp'))}  ")
+    outcome = str(item.get("outcome"))
+    text.append(f"{outcome:8}", style="green" if outcome == "success" else "red")
+    text.append(f"{clean(item.get('recipient', '')):14} {item.get('delivery_id')} ")
+    text.append(f"#{item.get('attempt_number', 0)} ")
+    error = item.get("error_details") or {}
+    text.append(clean(item.get("failure_reason") or error.get("message") or "", 80))
+    return text

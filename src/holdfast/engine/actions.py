@@ -1,0 +1,300 @@
+"""What people do: compare-and-set on one delivery or lane, always with actor and reason."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from holdfast.clock import Clock
+from holdfast.engine.book import Book
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.intake import Intake
+from holdfast.engine.lane import Lane
+from holdfast.engine.maintenance import Pruner
+from holdfast.engine.views import Views
+from holdfast.engine.writer import Writer
+from holdfast.errors import Conflict, InvalidInput, NotFound
+from holdfast.model.delivery import Delivery, Status, Verb, after
+from holdfast.model.lane import LaneState
+from holdfast.model.message import NEVER
+from holdfast.model.policy import PolicySettings
+from holdfast.model.submission import Receipt, Routed
+from holdfast.model.view import LaneView
+from holdfast.policy import breaker as breakers
+from holdfast.policy.decide import Code
+from holdfast.store import Note, Pruned, Retention, Store, Transition
+from holdfast.telemetry import LogEvent, log
+
+TRIES: Final = 8
+"""How often a change is decided anew when the delivery changed in between."""
+REASON_MAX: Final = 500
+
+Change = Callable[[Delivery, int], dict[str, Any]]
+
+
+class Actions:
+    """Operator actions. Every one takes `actor` and `reason`; both go to the audit journal."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        *,
+        book: Book,
+        intake: Intake,
+        lane_of: Callable[[str], Lane],
+        pruner: Pruner,
+        views: Views,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._intake = intake
+        self._lane_of = lane_of
+        self._pruner = pruner
+        self._views = views
+        self.book = book
+
+    # -- deliveries -------------------------------------------------------------------------
+
+    async def redrive(
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        policy: PolicySettings | None = None,
+        endpoint: str | None = None,
+    ) -> Delivery:
+        """Return a dead delivery to its lane: a new generation with all its retries (C15).
+
+        Args:
+            delivery_id: the delivery.
+            actor: who does it.
+            reason: why.
+            policy: for this delivery only.
+            endpoint: name of the endpoint to use, also a disabled one.
+        """
+
+        def change(delivery: Delivery, now: int) -> dict[str, Any]:
+            fields = self._fresh(delivery, now)
+            if policy is not None:
+                fields["policy"] = self.book.check_override(delivery, policy)
+            if endpoint is not None:
+                recipient = self.book.recipient(delivery.recipient)
+                fields["endpoint"] = self.book.endpoint(recipient, endpoint).name
+            return fields
+
+        return await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
+
+    def _fresh(self, delivery: Delivery, now: int) -> dict[str, Any]:
+        """Return the fields of a new generation; its age counts from now."""
+        max_age = round(self.book.route(delivery).policy.max_age * 1000)
+        return {
+            "due_at": now,
+            "generation": delivery.generation + 1,
+            "attempt": 0,
+            "counted": 0,
+            "active_ms": 0,
+            "last_delay_ms": 0,
+            "first_attempt_at": 0,
+            "crashes": 0,
+            "code": None,
+            "hold_gate": None,
+            "expires_at": now + max_age,
+        }
+
+    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Give a pending delivery up; a send under way may still succeed, and then counts."""
+        return await self._change(
+            Verb.CANCEL,
+            delivery_id,
+            lambda _, __: {"code": Code.CANCELLED, "due_at": NEVER, "hold_gate": None},
+            actor=actor,
+            reason=reason,
+        )
+
+    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Take a dead delivery out of review; `undo` brings it back."""
+        return await self._change(
+            Verb.DISCARD, delivery_id, lambda _, __: {}, actor=actor, reason=reason
+        )
+
+    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Bring a discarded delivery back to review."""
+        return await self._change(
+            Verb.UNDO, delivery_id, lambda _, __: {}, actor=actor, reason=reason
+        )
+
+    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Mark a dead or discarded delivery delivered by hand; the reason holds the proof."""
+        return await self._change(
+            Verb.PROVE, delivery_id, lambda _, __: {"code": Code.BY_HAND}, actor=actor,
+            reason=reason,
+        )  # fmt: skip
+
+    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+        """Set the earliest next send of a pending delivery, in ms since the epoch."""
+
+        def change(delivery: Delivery, now: int) -> dict[str, Any]:
+            if at >= delivery.expires_at:
+                raise InvalidInput("at", at, f"before the delivery expires ({delivery.expires_at})")
+            if delivery.hold_gate == "predecessor":
+                raise Conflict("it waits for the step before it; reschedule that one")
+            gate = "not_before" if at > now else None
+            return {"due_at": max(at, now), "hold_gate": gate}
+
+        return await self._change(Verb.RESCHEDULE, delivery_id, change, actor=actor, reason=reason)
+
+    async def _change(
+        self, verb: Verb, delivery_id: str, change: Change, *, actor: str, reason: str
+    ) -> Delivery:
+        """Decide on the present state and write; decide anew when it changed meanwhile."""
+        _check_reason(reason)
+        for _ in range(TRIES):
+            before = await self._store.get(delivery_id)
+            if before is None:
+                raise NotFound(f"no delivery {delivery_id!r}")
+            now = self._clock.now()
+            status = after(verb, before.status)
+            fields = change(before, now)
+            changed = msgspec.structs.replace(
+                before,
+                status=status,
+                revision=before.revision + 1,
+                updated_at=now,
+                ended_at=0 if status is Status.PENDING else before.ended_at or now,
+                **fields,
+            )
+            note = Note(now, actor, verb, delivery_id, reason, _differences(before, changed))
+            applied = await self._writer.change(
+                Transition(verb, before.revision, changed, note=note)
+            )
+            if applied.applied:
+                self._after_change(changed, actor)
+                return changed
+        raise Conflict(f"delivery {delivery_id} keeps changing; try again")
+
+    def _after_change(self, changed: Delivery, actor: str) -> None:
+        log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
+        self._dispatcher.forget(changed.recipient, changed.id)
+        if changed.status is Status.PENDING:
+            self._wake(changed.recipient, changed.due_at)
+
+    def _wake(self, recipient: str, due_at: int) -> None:
+        lane = self._lane_of(recipient)
+        lane.noted(due_at)
+        self._dispatcher.stir(lane)
+
+    async def replay(self, message_id: str, *, actor: str, reason: str) -> Receipt:
+        """Make new deliveries, with new ids and keys, from an old message.
+
+        Raises:
+            NotFound: no such message.
+            Conflict: its payload is gone.
+        """
+        _check_reason(reason)
+        old = await self._store.message(message_id)
+        if old is None:
+            raise NotFound(f"no message {message_id!r}")
+        if old.sealed is None:
+            raise Conflict(f"the payload of {message_id} was purged; send it again")
+        result = await self._intake.again(old)
+        note = Note(self._clock.now(), actor, "replay", message_id, reason, result.message_id)
+        self._writer.note(note)
+        return Receipt(
+            result.message_id,
+            tuple(Routed(d, step, to, Status.PENDING) for d, step, to in result.deliveries),
+        )
+
+    async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
+        """Remove payloads of ended messages that ended longer ago (S5.42); rows and events stay."""
+        _check_reason(reason)
+        now = self._clock.now()
+        self._writer.note(Note(now, actor, "purge", "payloads", reason, str(older_than_ms)))
+        return await self._pruner.prune(Retention(payloads=now - older_than_ms))
+
+    # -- lanes ------------------------------------------------------------------------------
+
+    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Stop sending to a recipient; its deliveries are held."""
+        return await self._lane(
+            recipient, "pause", lambda _, __: {"paused": reason}, actor=actor, reason=reason
+        )
+
+    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Send again: lifts a pause, a hold for refused credentials, and disabled endpoints."""
+        return await self._lane(
+            recipient,
+            "resume",
+            lambda _, __: {
+                "paused": None,
+                "auth_failures": 0,
+                "disabled": (),
+                "gate_until": 0,
+                "gate_reason": None,
+            },
+            actor=actor,
+            reason=reason,
+        )
+
+    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Hold a lane open until a person resets it."""
+        return await self._lane(
+            recipient,
+            "open_breaker",
+            lambda state, now: {
+                "breaker": breakers.force_open(state.breaker, now=now, reason=reason)
+            },
+            actor=actor,
+            reason=reason,
+        )
+
+    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Close a lane's breaker."""
+        return await self._lane(
+            recipient,
+            "reset_breaker",
+            lambda state, now: {"breaker": breakers.reset(state.breaker, now)},
+            actor=actor,
+            reason=reason,
+        )
+
+    async def _lane(
+        self,
+        recipient: str,
+        action: str,
+        change: Callable[[LaneState, int], dict[str, Any]],
+        *,
+        actor: str,
+        reason: str,
+    ) -> LaneView:
+        _check_reason(reason)
+        self.book.recipient(recipient)
+        lane = self._lane_of(recipient)
+        now = self._clock.now()
+        lane.change(msgspec.structs.replace(lane.state, **change(lane.state, now)))
+        self._writer.save_lane(lane.state)
+        self._writer.note(Note(now, actor, action, recipient, reason))
+        await self._writer.flush()
+        log(LogEvent.ACTION, action=action, subject=recipient, actor=actor)
+        self._dispatcher.stir(lane)
+        return await self._views.lane(recipient)
+
+
+def _check_reason(reason: str) -> None:
+    if not 1 <= len(reason.strip()) <= REASON_MAX:
+        raise InvalidInput("reason", reason[:40], f"1 to {REASON_MAX} characters")
+
+
+def _differences(before: Delivery, changed: Delivery) -> str:
+    """Return what an action changed as JSON text: field -> [before, after]."""
+    fields = {
+        name: [getattr(before, name), getattr(changed, name)]
+        for name in Delivery.__struct_fields__
+        if getattr(before, name) != getattr(changed, name)
+    }
+    return msgspec.json.encode(fields).decode()

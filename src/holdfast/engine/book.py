@@ -1,0 +1,113 @@
+"""The catalog made ready for use: every step with its recipient and resolved policy."""
+
+import msgspec
+
+from holdfast.errors import InvalidInput, NotFound
+from holdfast.model.delivery import Delivery
+from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
+from holdfast.model.policy import Policy, PolicySettings
+from holdfast.policy import precedence
+from holdfast.store import Snapshot
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """One step, resolved."""
+
+    flow: Flow
+    step: Step
+    recipient: Recipient
+    policy: Policy
+    snapshot: Snapshot
+
+
+class Book:
+    """Looks up flows, recipients and routes; a new catalog makes a new book."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._routes: dict[tuple[str, str, str], Route] = {}
+        self._overrides: dict[tuple[str, str, str, str], Route] = {}
+        for flow in catalog.flows.values():
+            for step in flow.steps:
+                route = self._resolve(flow, step, catalog.recipients[step.recipient])
+                self._routes[flow.name, step.name, step.recipient] = route
+
+    def _resolve(
+        self, flow: Flow, step: Step, recipient: Recipient, override: PolicySettings | None = None
+    ) -> Route:
+        policy = precedence.resolve(
+            self.catalog, flow=flow, step=step, recipient=recipient, override=override
+        )
+        snapshot = Snapshot(policy.id, precedence.snapshot(policy))
+        return Route(flow, step, recipient, policy, snapshot)
+
+    def flow(self, name: str, account: str) -> Flow:
+        """Return a flow of an account.
+
+        Raises:
+            NotFound: there is none of that name; the message lists the known ones.
+        """
+        flow = self.catalog.flows.get(name)
+        if flow is None or flow.account != account:
+            known = sorted(f.name for f in self.catalog.flows.values() if f.account == account)
+            raise NotFound(f"no flow {name!r}; known flows: {', '.join(known) or 'none'}")
+        return flow
+
+    def recipient(self, name: str) -> Recipient:
+        """Return a recipient.
+
+        Raises:
+            NotFound: there is none of that name; the message lists the known ones.
+        """
+        recipient = self.catalog.recipients.get(name)
+        if recipient is None:
+            known = ", ".join(sorted(self.catalog.recipients)[:50])
+            raise NotFound(f"no recipient {name!r}; known recipients: {known or 'none'}")
+        return recipient
+
+    def route(self, delivery: Delivery) -> Route:
+        """Return the route of a delivery, with an operator's policy for it when it has one.
+
+        A step that left the configuration keeps its deliveries: they go on under the policy of
+        their recipient.
+        """
+        place = (delivery.flow, delivery.step, delivery.recipient)
+        route = self._routes.get(place)
+        if route is None:
+            route = self._routes[place] = self._orphan(delivery)
+        if delivery.policy is None:
+            return route
+        key = (*place, delivery.policy)
+        if key not in self._overrides:
+            settings = msgspec.json.decode(delivery.policy, type=PolicySettings)
+            self._overrides[key] = self._resolve(route.flow, route.step, route.recipient, settings)
+        return self._overrides[key]
+
+    def _orphan(self, delivery: Delivery) -> Route:
+        step = Step(name=delivery.step, recipient=delivery.recipient)
+        flow = self.catalog.flows.get(delivery.flow) or Flow(
+            name=delivery.flow, account=delivery.account, steps=(step,)
+        )
+        return self._resolve(flow, step, self.recipient(delivery.recipient))
+
+    def check_override(self, delivery: Delivery, settings: PolicySettings) -> str:
+        """Return the settings as JSON text after resolving them once.
+
+        Raises:
+            InvalidInput: a value is out of range.
+        """
+        route = self.route(delivery)
+        self._resolve(route.flow, route.step, route.recipient, settings)
+        return msgspec.json.encode(settings).decode()
+
+    def endpoint(self, recipient: Recipient, name: str) -> Endpoint:
+        """Return an endpoint of a recipient by name.
+
+        Raises:
+            InvalidInput: it has none of that name.
+        """
+        for endpoint in recipient.endpoints:
+            if endpoint.name == name:
+                return endpoint
+        known = ", ".join(endpoint.name for endpoint in recipient.endpoints)
+        raise InvalidInput("endpoint", name, f"one of: {known}")

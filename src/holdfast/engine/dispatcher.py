@@ -1,0 +1,278 @@
+"""Hands out deliveries: fair shares between lanes, refills from the store, timed gates.
+
+Start-time fair queueing: each lane carries the virtual service it has received, a send costs
+`cost of its band / weight of its recipient`, and the ready lane with the least service is next.
+A lane that was idle starts at the present virtual time, so that it cannot save up.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from holdfast.clock import Clock
+from holdfast.engine.lane import Lane
+from holdfast.errors import StoreError
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER
+from holdfast.policy.decide import Gate
+from holdfast.policy.priority import COST
+from holdfast.store import Deliveries, DueQuery, Waiting
+from holdfast.telemetry import LogEvent, log
+
+REFILL_BYTES: Final = 4 * 1024 * 1024
+"""Most sealed payload bytes one refill brings into memory."""
+REFILLS_AT_ONCE: Final = 4
+SCARCE_ROWS: Final = 4
+"""Rows per band a lane may still buffer when the buffers of all lanes are full."""
+PROBE_ROWS: Final = 2
+"""Rows per band a lane buffers while it only probes."""
+BRIEF_MS: Final = 5_000
+"""A lane that is held for longer gives its buffer back."""
+RETRY_MS: Final = 500
+
+Send = Callable[[Lane, Waiting], Awaitable[None]]
+
+
+class Dispatcher:
+    """Owns the lanes of this process and the slots.
+
+    Args:
+        store: where buffers are refilled from.
+        clock: time of gates.
+        max_in_flight: most unsettled sends.
+        buffer_rows: most buffered deliveries of a lane, per band.
+        buffer_total: most buffered deliveries of all lanes.
+        on_tick: told when time moved a lane's breaker on.
+    """
+
+    def __init__(
+        self,
+        store: Deliveries,
+        clock: Clock,
+        *,
+        max_in_flight: int,
+        buffer_rows: int,
+        buffer_total: int,
+        on_tick: Callable[[Lane], None],
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self._store = store
+        self._clock = clock
+        self.max_in_flight = max_in_flight
+        self._rows = buffer_rows
+        self._total = buffer_total
+        self._on_tick = on_tick
+        self.buffered = 0
+        self.unsettled = 0
+        self.held: Gate | None = Gate.STORE
+        """Set while nothing may be sent: the store is full, or the engine is not running."""
+        self._ready: list[tuple[float, int, Lane]] = []
+        self._order = 0
+        self._vtime = 0.0
+        self._timers: list[tuple[int, int, Lane]] = []
+        self._wake_at: dict[str, int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = NEVER
+        self._hungry: deque[Lane] = deque()
+        self._refills: set[asyncio.Task[None]] = set()
+        self.sends: set[asyncio.Task[None]] = set()
+        self.send: Send | None = None
+
+    # -- lanes ------------------------------------------------------------------------------
+
+    def stir(self, lane: Lane) -> None:
+        """Look at a lane again: something about it changed."""
+        if self._consider(lane):
+            self.pump()
+
+    def _consider(self, lane: Lane) -> bool:
+        """Queue the lane if it can send; else set its timer and refill it if it is hungry."""
+        now = self._clock.now()
+        if lane.tick(now):
+            self._on_tick(lane)
+        if (change := lane.next_change()) is not None:
+            self._set_timer(lane, change, now)
+        gate = lane.gate(now)
+        if gate is not None and not lane.drops:
+            self._gated(lane, gate[0], gate[1])
+            return False
+        if lane.wants(now, self._rows // 2):
+            self._hunger(lane)
+        if lane.has_due(now):
+            self._enqueue(lane)
+            return True
+        if not lane.refilling:  # the end of the refill looks again
+            self._set_timer(lane, min(lane.next_due, lane.head_due()), now)
+        return False
+
+    def _gated(self, lane: Lane, gate: Gate, until: int) -> None:
+        """Wait for the gate; a lane held for long gives its buffer back."""
+        now = self._clock.now()
+        brief = gate in (Gate.CONCURRENCY, Gate.PACE) or until - now < BRIEF_MS
+        if lane.buffered and not brief:
+            self.buffered -= lane.clear()
+        if until < NEVER:
+            self._set_timer(lane, until, now)
+
+    def _enqueue(self, lane: Lane) -> None:
+        if lane.queued:
+            return
+        lane.queued = True
+        lane.vtime = max(lane.vtime, self._vtime)
+        self._order += 1
+        heapq.heappush(self._ready, (lane.vtime, self._order, lane))
+
+    # -- time -------------------------------------------------------------------------------
+
+    def _set_timer(self, lane: Lane, at: int, now: int) -> None:
+        if at >= NEVER:
+            return
+        at = max(at, now + 1)
+        known = self._wake_at.get(lane.recipient.name, NEVER)
+        if at >= known > now:
+            return
+        self._wake_at[lane.recipient.name] = at
+        self._order += 1
+        heapq.heappush(self._timers, (at, self._order, lane))
+        self._arm()
+
+    def _arm(self) -> None:
+        if not self._timers or self._timers[0][0] >= self._alarm_at:
+            return
+        self._alarm_at = self._timers[0][0]
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay = max(0, min(self._alarm_at - self._clock.now(), 60_000))
+        self._alarm = asyncio.get_running_loop().call_later(delay / 1000, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm_at = NEVER
+        now = self._clock.now()
+        while self._timers and self._timers[0][0] <= now:
+            at, _, lane = heapq.heappop(self._timers)
+            if self._wake_at.get(lane.recipient.name) == at:
+                del self._wake_at[lane.recipient.name]
+            self._consider(lane)
+        self._arm()
+        self.pump()
+
+    # -- sending ----------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Start sends while there are free slots and ready lanes."""
+        if self.send is None:
+            return
+        while (work := self.take()) is not None:
+            task = asyncio.create_task(self._slot(*work))
+            self.sends.add(task)
+            task.add_done_callback(self.sends.discard)
+
+    async def _slot(self, lane: Lane, waiting: Waiting) -> None:
+        """Send one delivery after the other while there is work, on one task."""
+        work: tuple[Lane, Waiting] | None = (lane, waiting)
+        while work is not None and self.send is not None:
+            await self.send(*work)
+            self.stir(work[0])
+            work = self.take()
+
+    def take(self) -> tuple[Lane, Waiting] | None:
+        """Return the next delivery to send, or None: no slot, no lane, or a hold on everything."""
+        if self.held is not None:
+            return None
+        while self._ready and self.unsettled < self.max_in_flight:
+            vtime, _, lane = heapq.heappop(self._ready)
+            lane.queued = False
+            now = self._clock.now()
+            if lane.gate(now) is not None and not lane.drops:
+                self._consider(lane)
+                continue
+            waiting = lane.take(now)
+            if waiting is None:
+                self._consider(lane)
+                continue
+            self._vtime = vtime
+            lane.vtime += COST[waiting.delivery.band] / lane.recipient.weight
+            self.buffered -= 1
+            self.unsettled += 1
+            self._consider(lane)
+            return lane, waiting
+        return None
+
+    def settled(self) -> None:
+        """Free a slot: the delivery's change is on disk."""
+        self.unsettled -= 1
+
+    def hold(self, gate: Gate | None) -> None:
+        """Stop handing out (or go on, with None)."""
+        self.held = gate
+        if gate is None:
+            self.pump()
+
+    # -- refills ----------------------------------------------------------------------------
+
+    def offer(self, lane: Lane, waiting: Waiting, refills: int) -> None:
+        """Take a delivery that was just accepted."""
+        before = len(lane.buffered)
+        lane.offer(waiting, refills, self._room(lane))
+        self.buffered += len(lane.buffered) - before
+        self._consider(lane)
+
+    def _room(self, lane: Lane) -> int:
+        """Return how many rows per band the lane may buffer now."""
+        if lane.state.breaker.state is BreakerState.HALF_OPEN:
+            return PROBE_ROWS
+        return self._rows if self.buffered < self._total else SCARCE_ROWS
+
+    def _hunger(self, lane: Lane) -> None:
+        lane.refilling = True
+        self._hungry.append(lane)
+        if len(self._refills) < REFILLS_AT_ONCE:
+            task = asyncio.create_task(self._feed(), name="refill")
+            self._refills.add(task)
+            task.add_done_callback(self._refills.discard)
+
+    async def _feed(self) -> None:
+        while self._hungry:
+            lane = self._hungry.popleft()
+            try:
+                await self._refill(lane)
+            except StoreError as error:
+                log(LogEvent.STORE_ERROR, detail=lane.recipient.name, error=str(error))
+                lane.refill_failed()
+                self._set_timer(lane, self._clock.now() + RETRY_MS, self._clock.now())
+                continue
+            self.stir(lane)
+
+    async def _refill(self, lane: Lane) -> None:
+        exclude = lane.refill_begins()
+        query = DueQuery(
+            lane.recipient.name,
+            self._clock.now(),
+            lane.quotas(self._room(lane)),
+            exclude,
+            REFILL_BYTES,
+        )
+        page = await self._store.due(query)
+        before = len(lane.buffered)
+        lane.refill_ends(page)
+        self.buffered += len(lane.buffered) - before
+
+    def forget(self, recipient: str, delivery_id: str) -> None:
+        """Drop a delivery that an operator changed; it is read again if it still waits."""
+        lane = self.lanes.get(recipient)
+        if lane is not None:
+            before = len(lane.buffered)
+            lane.forget(delivery_id)
+            self.buffered += len(lane.buffered) - before
+
+    async def stop(self) -> None:
+        """Stop timers and refills; sends are the engine's to wait for."""
+        self.held = Gate.SHUTDOWN
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._hungry.clear()
+        for task in tuple(self._refills):
+            task.cancel()
+        await asyncio.gather(*self._refills, return_exceptions=True)

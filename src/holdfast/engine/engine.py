@@ -1,0 +1,329 @@
+"""The engine: everything that moves, put together, started in order and stopped gracefully."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from holdfast.channel import Channel
+from holdfast.clock import Clock
+from holdfast.engine.actions import Actions
+from holdfast.engine.book import Book
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.executor import Executor
+from holdfast.engine.exposition import Exposition
+from holdfast.engine.intake import Intake
+from holdfast.engine.lane import Lane
+from holdfast.engine.loop import Loop
+from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
+from holdfast.engine.meter import Meter
+from holdfast.engine.sampler import Probe, QueueSample, Sampler
+from holdfast.engine.views import Views
+from holdfast.engine.writer import Writer
+from holdfast.errors import ConfigError
+from holdfast.model.flow import Catalog
+from holdfast.model.lane import LaneState
+from holdfast.model.message import NEVER
+from holdfast.policy.decide import Gate
+from holdfast.store import Accept, Applied, Counts, Ownership, Retention, Store, Waiting
+from holdfast.telemetry import LogEvent, log
+from holdfast.vault import Vault
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Limits of one worker.
+
+    Attributes:
+        max_in_flight: most unsettled sends; after a crash at most these may be sent twice.
+        max_payload_bytes: larger payloads are refused with 413.
+        buffer_rows: most buffered deliveries of a lane, per band.
+        buffer_total: most buffered deliveries of all lanes.
+        intake_queue: most messages that wait for the writer before intake answers 429.
+        shutdown_seconds: sends may finish for this long before they are given back.
+    """
+
+    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 512
+    max_payload_bytes: Annotated[int, Meta(ge=1, le=64 * 1_048_576)] = 1_048_576
+    buffer_rows: Annotated[int, Meta(ge=1, le=10_000)] = 128
+    buffer_total: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
+    intake_queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
+    shutdown_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+
+
+class Engine:
+    """One worker over one store.
+
+    Args:
+        store: an open store.
+        channels: by name.
+        catalog: flows, recipients, policies; valid.
+        vault: the data keys.
+        clock: time.
+        rng: ids and jitter.
+        probe: reads the machine for the events' context.
+        settings: limits.
+        ages: retention times as ages in ms.
+        reserve_bytes: room that intake leaves for settlements.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        catalog: Catalog,
+        vault: Vault,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        probe: Probe,
+        settings: EngineSettings,
+        ages: Retention,
+        reserve_bytes: int,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.catalog = catalog
+        self.vault = vault
+        self.rng = rng
+        self.settings = settings
+        self.meter = Meter()
+        self.counts: dict[str, Counts] = {}
+        """Deliveries by recipient and fate, at most a second old."""
+        self.lost = asyncio.Event()
+        """Set when another process became the owner: this one must end."""
+        self._channels = channels
+        self._probe = probe
+        self._ages = ages
+        self._reserve = reserve_bytes
+        self._loops: list[Loop] = []
+        self.ownership = Ownership(0, clean=True)
+
+    # -- start and stop ---------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Become the owner, read what outlived the last one, begin to accept and send.
+
+        Raises:
+            StoreBusy: another process owns the store.
+            ConfigError: a recipient with pending deliveries is missing from the catalog.
+        """
+        now = self.clock.now()
+        self.ownership = await self.store.acquire(now)
+        states = {state.recipient: state for state in await self.store.lane_states()}
+        self.counts = await self.store.counts()
+        self._check_pending()
+        self._compose()
+        self._stamp(states, now)
+        for recipient, due_at in await self.store.due_lanes():
+            self.lane(recipient).noted(due_at)
+        self.writer.start()
+        for loop in self._loops:
+            loop.start()
+        self.dispatcher.send = self.executor.run
+        self.dispatcher.hold(None)
+        for lane in tuple(self.dispatcher.lanes.values()):
+            self.dispatcher.stir(lane)
+        log(
+            LogEvent.STARTED,
+            epoch=self.ownership.epoch,
+            clean=self.ownership.clean,
+            lanes=len(self.dispatcher.lanes),
+            pending=sum(counts.pending for counts in self.counts.values()),
+        )
+
+    def _check_pending(self) -> None:
+        missing = [
+            name
+            for name, counts in self.counts.items()
+            if counts.pending and name not in self.catalog.recipients
+        ]
+        if missing:
+            raise ConfigError(
+                f"recipients with pending deliveries are missing: {', '.join(sorted(missing))}; "
+                "put them back, or cancel their deliveries first"
+            )
+
+    def _compose(self) -> None:
+        """Build the parts; each gets only what it uses."""
+        settings = self.settings
+        book = Book(self.catalog)
+        self._states: dict[str, LaneState] = {}
+        self.writer = Writer(self.store, self.clock, self.ownership.epoch, self.lost.set)
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.clock,
+            max_in_flight=settings.max_in_flight,
+            buffer_rows=settings.buffer_rows,
+            buffer_total=settings.buffer_total,
+            on_tick=lambda lane: self.writer.save_lane(lane.state),
+        )
+        self.sampler = Sampler(
+            self.clock,
+            self._probe,
+            queue=self._queue_sample,
+            busy=lambda: self.dispatcher.unsettled / settings.max_in_flight,
+            publish=self.writer.snapshot,
+        )
+        self.executor = Executor(
+            channels=self._channels,
+            writer=self.writer,
+            dispatcher=self.dispatcher,
+            vault=self.vault,
+            clock=self.clock,
+            rng=self.rng,
+            sampler=self.sampler,
+            book=book,
+            meter=self.meter,
+            on_settled=self._on_settled,
+        )
+        self.intake = Intake(
+            self.writer,
+            self.vault,
+            self.clock,
+            self.rng,
+            book=book,
+            announce=self._announce,
+            max_payload_bytes=settings.max_payload_bytes,
+            max_waiting=settings.intake_queue,
+        )
+        self._compose_loops(book)
+
+    def _compose_loops(self, book: Book) -> None:
+        self.pruner = Pruner(self.clock, self.store, self._ages)
+        self.rescuer = Rescuer(self.clock, self.store, self.dispatcher, self.executor, self.lane)
+        self.expiry = Expiry(
+            self.clock,
+            self.store,
+            self.writer,
+            self.executor,
+            forget=self.dispatcher.forget,
+        )
+        self.watch = Watch(
+            self.clock,
+            self.store,
+            self.intake,
+            self.writer,
+            self.dispatcher,
+            reserve_bytes=self._reserve,
+            refresh=self._refresh,
+        )
+        self._loops = [self.pruner, self.rescuer, self.expiry, self.watch]
+        self.views = Views(
+            self.store,
+            self.vault,
+            self.clock,
+            self.catalog,
+            self.lane,
+            ready=lambda: self.ready,
+            metrics=Exposition(self).text,
+        )
+        self.actions = Actions(
+            self.store,
+            self.writer,
+            self.dispatcher,
+            self.clock,
+            book=book,
+            intake=self.intake,
+            lane_of=self.lane,
+            pruner=self.pruner,
+            views=self.views,
+        )
+
+    def _stamp(self, states: dict[str, LaneState], now: int) -> None:
+        """Take the lanes over; after a crash, what was due may have been sent."""
+        self._states = states
+        if self.ownership.clean:
+            return
+        for recipient, counts in self.counts.items():
+            if counts.pending:
+                known = states.get(recipient) or LaneState(recipient)
+                states[recipient] = msgspec.structs.replace(known, stamp=now)
+                self.writer.save_lane(states[recipient])
+
+    async def stop(self) -> None:
+        """Stop accepting and sending; let sends finish within the limit, give the rest back."""
+        for loop in self._loops:
+            await loop.stop()
+        self.intake.full = "Holdfast is stopping"
+        await self.dispatcher.stop()
+        gave_back = await self._finish_sends()
+        await self.writer.stop()
+        if not self.lost.is_set():
+            await self.store.release(self.ownership.epoch)
+        log(LogEvent.STOPPED, gave_back=gave_back)
+
+    async def _finish_sends(self) -> int:
+        """Wait for sends under way; cut those that take too long and return their number."""
+        sends = tuple(self.dispatcher.sends)
+        if sends:
+            await asyncio.wait(sends, timeout=self.settings.shutdown_seconds)
+        late = tuple(self.executor.in_flight)
+        for delivery_id in late:
+            self.executor.cut(delivery_id)
+        for task in tuple(self.dispatcher.sends):
+            task.cancel()
+        await asyncio.gather(*self.dispatcher.sends, return_exceptions=True)
+        return len(late)
+
+    # -- lanes ------------------------------------------------------------------------------
+
+    def lane(self, name: str) -> Lane:
+        """Return the lane of a configured recipient; it is made when first needed."""
+        lane = self.dispatcher.lanes.get(name)
+        if lane is None:
+            recipient = self.executor.book.recipient(name)
+            state = self._states.get(name) or LaneState(name)
+            lane = self.dispatcher.lanes[name] = Lane(recipient, state)
+        return lane
+
+    def _announce(self, accept: Accept) -> Callable[[Accept], None]:
+        """Note how the lanes stand before the commit; return what hands the deliveries over."""
+        refills = [self.lane(delivery.recipient).refills for delivery in accept.deliveries]
+
+        def landed(accept: Accept) -> None:
+            for delivery, count in zip(accept.deliveries, refills, strict=True):
+                if delivery.due_at < NEVER:
+                    waiting = Waiting(delivery, accept.message)
+                    self.dispatcher.offer(self.lane(delivery.recipient), waiting, count)
+            self.dispatcher.pump()
+
+        return landed
+
+    # -- what happened ----------------------------------------------------------------------
+
+    def _on_settled(self, lane: Lane, applied: Applied) -> None:
+        for recipient in applied.woken:
+            woken = self.lane(recipient)
+            woken.noted(0)
+            self.dispatcher.stir(woken)
+        self.dispatcher.stir(lane)
+        self.dispatcher.pump()
+
+    async def _refresh(self) -> None:
+        self.counts = await self.store.counts()
+
+    def _queue_sample(self, now: int) -> QueueSample:
+        oldest = min((lane.head_due() for lane in self.dispatcher.lanes.values()), default=NEVER)
+        return QueueSample(
+            active=self.dispatcher.unsettled,
+            depth=sum(counts.pending for counts in self.counts.values()),
+            oldest_due_ms=max(0, now - oldest) if oldest < NEVER else 0,
+            by_priority={
+                "high": sum(counts.high for counts in self.counts.values()),
+                "normal": sum(counts.normal for counts in self.counts.values()),
+                "low": sum(counts.low for counts in self.counts.values()),
+            },
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether messages can be accepted now."""
+        return not self.lost.is_set() and self.intake.full is None and not self.writer.full
+
+    @property
+    def held(self) -> Gate | None:
+        """Return what keeps the whole worker from sending, or None."""
+        return self.dispatcher.held

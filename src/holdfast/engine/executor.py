@@ -1,0 +1,350 @@
+"""One try from the buffer to the journal: check, claim, open, send, judge, decide, settle."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from holdfast.channel import Channel, Request
+from holdfast.clock import Clock
+from holdfast.engine import record
+from holdfast.engine.book import Book, Route
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.lane import Lane
+from holdfast.engine.meter import Meter
+from holdfast.engine.sampler import Sampler
+from holdfast.engine.writer import Writer
+from holdfast.errors import VaultError
+from holdfast.model.attempt import Outcome, Reply
+from holdfast.model.delivery import Delivery, Status, Verb
+from holdfast.model.flow import Endpoint
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER
+from holdfast.policy import failure, redaction
+from holdfast.policy.decide import Code, Decision, Gate, decide
+from holdfast.store import Applied, Note, Transition, Waiting
+from holdfast.telemetry import LogEvent, log
+from holdfast.vault import Vault
+
+CRASHES_MAX: Final = 3
+"""Claims without an end after which a delivery is dead `WORKER_CRASH`."""
+
+OnSettled = Callable[[Lane, Applied], None]
+
+
+class Flight(msgspec.Struct, frozen=True, gc=False):
+    """A send on the wire; `started` in ms since the epoch."""
+
+    lane: Lane
+    delivery: Delivery
+    route: Route
+    endpoint: Endpoint
+    started: int
+    probe: bool
+    task: asyncio.Task[None] | None
+
+
+class Executor:
+    """Runs tries. `run` never raises for what a partner or a payload does.
+
+    Args:
+        channels: by name.
+        writer: takes the settlements.
+        dispatcher: gets told when slots are free.
+        vault: opens payloads and seals excerpts.
+        clock: time.
+        rng: ids and jitter.
+        sampler: the events' context.
+        on_settled: called after a try's commit.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Mapping[str, Channel],
+        writer: Writer,
+        dispatcher: Dispatcher,
+        vault: Vault,
+        clock: Clock,
+        rng: random.Random,
+        sampler: Sampler,
+        book: Book,
+        meter: Meter,
+        on_settled: OnSettled,
+    ) -> None:
+        self._channels = channels
+        self._writer = writer
+        self._dispatcher = dispatcher
+        self._vault = vault
+        self._clock = clock
+        self._rng = rng
+        self._sampler = sampler
+        self._on_settled = on_settled
+        self.book = book
+        self._meter = meter
+        self.in_flight: dict[str, Flight] = {}
+        """Sends on the wire, by delivery id."""
+
+    async def run(self, lane: Lane, waiting: Waiting) -> None:
+        """Take one delivery through one try, or end it without one."""
+        delivery = waiting.delivery
+        now = self._clock.now()
+        refusal = self._refuse(lane, waiting, now)
+        if refusal is not None:
+            self._end(lane, delivery, refusal, now)
+            return
+        if _possibly_sent(delivery, lane):
+            claimed = await self._claim(lane, delivery)
+            if claimed is None:
+                return
+            waiting = Waiting(claimed, waiting.message)
+        await self._send(lane, waiting)
+
+    # -- before the send --------------------------------------------------------------------
+
+    def _refuse(self, lane: Lane, waiting: Waiting, now: int) -> Decision | None:
+        """Return how a delivery ends or waits that must not be sent now, else None."""
+        delivery, message = waiting.delivery, waiting.message
+        if delivery.expires_at <= now:
+            return _dead(Code.EXPIRED, "its time ran out")
+        if message.not_before > now:
+            return Decision(
+                Verb.HOLD, "hold", message.not_before, counted=False, gate=Gate.NOT_BEFORE
+            )
+        if delivery.crashes >= CRASHES_MAX:
+            return _dead(Code.WORKER_CRASH, f"{CRASHES_MAX} workers ended while sending it")
+        if message.sealed is None:
+            return _dead(Code.PAYLOAD_MISSING, "its payload is gone")
+        if lane.drops:
+            return _dead(Code.CIRCUIT_OPEN, "the breaker is open and the lane drops")
+        return None
+
+    def _end(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> None:
+        """Settle a delivery that was not sent."""
+        lane.returned()
+        waits = decision.verb is Verb.HOLD
+        after = msgspec.structs.replace(
+            delivery,
+            status=Status.PENDING if waits else Status.DEAD,
+            due_at=decision.due_at,
+            revision=delivery.revision + 1,
+            hold_gate=decision.gate,
+            code=decision.code,
+            updated_at=now,
+            ended_at=0 if waits else now,
+        )
+        note = Note(now, "engine", decision.action, delivery.id, decision.reason or "")
+        transition = Transition(
+            decision.verb, delivery.revision, after, note=None if waits else note
+        )
+        self._writer.apply(transition, partial(self._settled, lane, after))
+        if not waits:
+            _log_dead(after)
+
+    async def _claim(self, lane: Lane, delivery: Delivery) -> Delivery | None:
+        """Write down that a send begins, so that a payload that kills workers is known."""
+        claimed = msgspec.structs.replace(
+            delivery,
+            revision=delivery.revision + 1,
+            crashes=delivery.crashes + 1,
+            in_doubt=True,
+        )
+        applied = await self._writer.change(Transition(Verb.CLAIM, delivery.revision, claimed))
+        if applied.applied:
+            return claimed
+        lane.returned()
+        self._settled(lane, claimed, applied)
+        return None
+
+    # -- the send ---------------------------------------------------------------------------
+
+    async def _send(self, lane: Lane, waiting: Waiting) -> None:
+        delivery = waiting.delivery
+        route = self.book.route(delivery)
+        endpoint = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
+        now = self._clock.now()
+        try:
+            payload = self._vault.open(waiting.message.sealed or b"", delivery.message_id)
+        except VaultError as error:
+            self._end(lane, delivery, _dead(Code.PAYLOAD_MISSING, str(error)), now)
+            return
+        flight = Flight(
+            lane, delivery, route, endpoint, now, record.is_probe(lane), asyncio.current_task()
+        )
+        self.in_flight[delivery.id] = flight
+        request = Request(
+            endpoint,
+            payload,
+            delivery.id,
+            delivery.message_id,
+            delivery.attempt,
+            delivery.recipient,
+            delivery.flow,
+            delivery.step,
+        )
+        reply = await self._channels[route.recipient.channel].send(request)
+        outcome = failure.classify(reply, route.policy)
+        if not outcome.ok:
+            outcome = _scrubbed(outcome, payload, route, endpoint)
+        self._finish(flight, reply, outcome)
+
+    def cut(self, delivery_id: str) -> None:
+        """End a send that does not end in time: it is given back, in doubt."""
+        flight = self.in_flight[delivery_id]
+        now = self._clock.now()
+        reply, outcome = record.cut(flight.started, now, float(now - flight.started))
+        self._finish(flight, reply, outcome)
+        if flight.task is not None:
+            flight.task.cancel()
+
+    # -- after the send ---------------------------------------------------------------------
+
+    def _finish(self, flight: Flight, reply: Reply, outcome: Outcome) -> None:
+        """Let the lane learn, decide, and hand the result to the writer."""
+        lane, delivery = flight.lane, flight.delivery
+        now = self._clock.now()
+        del self.in_flight[delivery.id]
+        lane.returned()
+        before = lane.state.breaker.state
+        save = lane.record(outcome, started_at=reply.request_at, now=now, rng=self._rng)
+        context = self._sampler.current(now, delivery.id[4:16])
+        tried = record.Try(
+            delivery, flight.route, flight.endpoint.name, reply, outcome, flight.probe, context
+        )
+        decision = self._decide(tried, lane, now)
+        self._count(tried, decision)
+        if not outcome.ok:
+            save = self._teach(lane, tried, decision, now) or save
+        if save:
+            self._save(lane, before)
+        self._settle(lane, tried, decision, now)
+
+    def _count(self, tried: record.Try, decision: Decision) -> None:
+        delivery, reply = tried.delivery, tried.reply
+        lag = reply.request_at - max(delivery.due_at, delivery.created_at)
+        self._meter.tried(
+            tried.outcome, decision, duration_ms=reply.duration_ms, lag_ms=max(0, lag)
+        )
+
+    def _settle(self, lane: Lane, tried: record.Try, decision: Decision, now: int) -> None:
+        """Hand the delivery as it shall be and the event to the writer."""
+        outcome = tried.outcome
+        event = record.attempt(tried, decision, lane, now=now, rng=self._rng)
+        after = record.successor(tried, decision, event.original_event_id, now)
+        excerpt = None
+        if outcome.excerpt:
+            excerpt = self._vault.seal(outcome.excerpt.encode(), event.event_id)
+        self._writer.snapshot(tried.route.snapshot)
+        self._writer.apply(
+            Transition(decision.verb, tried.delivery.revision, after, event, excerpt),
+            partial(self._settled, lane, after),
+        )
+        if not outcome.ok:
+            _log_failure(after, outcome, decision)
+
+    def _decide(self, tried: record.Try, lane: Lane, now: int) -> Decision:
+        delivery = tried.delivery
+        if not delivery.first_attempt_at:
+            delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
+        return decide(
+            delivery,
+            tried.outcome,
+            tried.route.policy,
+            lane.facts(),
+            now=now,
+            active_ms=record.active_ms(tried),
+            rng=self._rng,
+        )
+
+    def _teach(self, lane: Lane, tried: record.Try, decision: Decision, now: int) -> bool:
+        """Close the lane's gates as the outcome and the decision say; tell whether they changed."""
+        outcome = tried.outcome
+        changed = False
+        if outcome.disable_endpoint:
+            changed = lane.disable(tried.endpoint)
+            log(LogEvent.ENDPOINT_DISABLED, logging.WARNING, recipient=lane.recipient.name,
+                endpoint=tried.endpoint)  # fmt: skip
+        if decision.open_breaker:
+            changed = lane.trip(decision.reason or "", now, self._rng) or changed
+        asked = outcome.retry_after_ms is not None or decision.reason == "rate limited"
+        if asked and decision.due_at < NEVER and decision.verb in (Verb.RETRY, Verb.HOLD):
+            spread = self._rng.uniform(0, 0.1 * (decision.due_at - now) + 100)
+            changed = lane.hint(decision.due_at + round(spread), outcome.reason or "") or changed
+        return changed
+
+    def _save(self, lane: Lane, before: BreakerState) -> None:
+        state = lane.state
+        self._writer.save_lane(state)
+        if state.breaker.state is not before:
+            log(
+                LogEvent.BREAKER,
+                logging.WARNING,
+                recipient=lane.recipient.name,
+                before=before.value,
+                after=state.breaker.state.value,
+                reason=state.breaker.reason,
+            )
+
+    def _settled(self, lane: Lane, after: Delivery, applied: Applied) -> None:
+        """The change is on disk: free the slot, remember when the delivery is due again."""
+        lane.settled(after, waits=after.status is Status.PENDING and applied.applied)
+        if not applied.applied:
+            lane.noted(0)  # whatever changed it may have made it due
+        self._dispatcher.settled()
+        self._on_settled(lane, applied)
+
+
+def _possibly_sent(delivery: Delivery, lane: Lane) -> bool:
+    """Tell whether an owner that crashed may have sent it: due then and unsettled since."""
+    stamp = lane.state.stamp
+    return delivery.updated_at < stamp and delivery.due_at <= stamp
+
+
+def _dead(code: Code, reason: str) -> Decision:
+    return Decision(Verb.DIE, "dead_letter", counted=False, code=code, reason=reason)
+
+
+def _scrubbed(outcome: Outcome, payload: bytes, route: Route, endpoint: Endpoint) -> Outcome:
+    """Return the outcome without the payload's masked values and our secrets in its texts."""
+    secrets = redaction.endpoint_secrets(endpoint)
+    if route.flow.mask:
+        try:
+            secrets += redaction.values_at(msgspec.json.decode(payload), route.flow.mask)
+        except msgspec.DecodeError:
+            return msgspec.structs.replace(outcome, excerpt=None)
+    if not secrets:
+        return outcome
+    texts = {
+        field: redaction.mask_values(text, secrets)
+        for field in ("reason", "message", "excerpt", "code", "reference")
+        if (text := getattr(outcome, field))
+    }
+    return msgspec.structs.replace(outcome, **texts)
+
+
+def _log_failure(after: Delivery, outcome: Outcome, decision: Decision) -> None:
+    log(
+        LogEvent.ATTEMPT_FAILED,
+        logging.INFO,
+        delivery=after.id,
+        recipient=after.recipient,
+        detail=outcome.message,
+        next=decision.action,
+    )
+    if after.status is Status.DEAD:
+        _log_dead(after)
+
+
+def _log_dead(after: Delivery) -> None:
+    log(
+        LogEvent.DEAD,
+        logging.WARNING,
+        delivery=after.id,
+        recipient=after.recipient,
+        code=after.code,
+        reason=after.reason,
+    )

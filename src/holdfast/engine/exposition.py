@@ -1,0 +1,117 @@
+"""The engine's counters in Prometheus text format, made when somebody scrapes."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.intake import Intake
+from holdfast.engine.meter import LATENCY_BUCKETS_MS, Meter
+from holdfast.engine.writer import Writer
+from holdfast.model.lane import BreakerState
+from holdfast.store import Counts
+
+
+class Scraped(Protocol):
+    """What of an engine is counted."""
+
+    meter: Meter
+    intake: Intake
+    writer: Writer
+    dispatcher: Dispatcher
+    counts: dict[str, Counts]
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether messages are accepted now."""
+        ...
+
+
+class Exposition:
+    """A Prometheus collector over a running engine.
+
+    Args:
+        engine: what is shown.
+    """
+
+    def __init__(self, engine: Scraped) -> None:
+        self._engine = engine
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def text(self) -> str:
+        """Return the metrics page."""
+        return generate_latest(self._registry).decode()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metric families."""
+        yield from self._totals()
+        yield from self._histograms()
+        yield from self._lanes()
+
+    def _totals(self) -> Iterator[Metric]:
+        engine = self._engine
+        attempts = CounterMetricFamily(
+            "holdfast_attempts", "Tries by what they came to.", labels=("outcome", "failure_class")
+        )
+        for (outcome, kind), count in engine.meter.attempts.items():
+            attempts.add_metric((outcome, kind), count)
+        yield attempts
+        decisions = CounterMetricFamily(
+            "holdfast_decisions", "What was decided after tries.", labels=("action",)
+        )
+        for action, count in engine.meter.actions.items():
+            decisions.add_metric((action,), count)
+        yield decisions
+        yield _counter("holdfast_messages_accepted", "Messages accepted.", engine.intake.accepted)
+        yield _counter("holdfast_messages_duplicate", "Repeats answered.", engine.intake.duplicates)
+        yield _counter("holdfast_commits", "Transactions of the writer.", engine.writer.commits)
+        yield _gauge("holdfast_unsettled", "Unsettled sends.", engine.dispatcher.unsettled)
+        yield _gauge("holdfast_buffered", "Buffered deliveries.", engine.dispatcher.buffered)
+        yield _gauge("holdfast_ready", "1 when messages are accepted.", int(engine.ready))
+
+    def _histograms(self) -> Iterator[Metric]:
+        meter = self._engine.meter
+        yield _histogram(
+            "holdfast_send_seconds", "Duration of sends.", meter.latency, meter.latency_sum_ms
+        )
+        yield _histogram(
+            "holdfast_retry_lag_seconds", "From due to send.", meter.lag, meter.lag_sum_ms
+        )
+
+    def _lanes(self) -> Iterator[Metric]:
+        labels = ("recipient", "status")
+        deliveries = GaugeMetricFamily("holdfast_deliveries", "Deliveries by fate.", labels=labels)
+        for name, counts in self._engine.counts.items():
+            for status in ("pending", "delivered", "dead", "discarded", "pruned"):
+                deliveries.add_metric((name, status), getattr(counts, status))
+        yield deliveries
+        states = GaugeMetricFamily(
+            "holdfast_breaker", "1 for the state the breaker is in.", labels=("recipient", "state")
+        )
+        for name, lane in self._engine.dispatcher.lanes.items():
+            for state in BreakerState:
+                states.add_metric((name, state), lane.state.breaker.state is state)
+        yield states
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _histogram(name: str, text: str, counts: Iterable[int], sum_ms: float) -> Metric:
+    buckets, total = [], 0
+    bounds = [*(f"{ms / 1000:g}" for ms in LATENCY_BUCKETS_MS), "+Inf"]
+    for bound, count in zip(bounds, counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    family = HistogramMetricFamily(name, text)
+    family.add_metric((), buckets=buckets, sum_value=sum_ms / 1000)
+    return family

@@ -1,0 +1,336 @@
+"""One recipient's lane: a bounded buffer, a breaker, a pace and the gates of the recipient.
+
+The lane is passive. The dispatcher asks it (`gate`, `take`, `wants`) and tells it what happened
+(`offer`, `sent`, `returned`, `noted`); it starts nothing and waits for nothing.
+"""
+
+import heapq
+import random
+from typing import Final
+
+import msgspec
+
+from holdfast.model.attempt import Outcome
+from holdfast.model.delivery import BANDS, Delivery
+from holdfast.model.flow import Endpoint, Recipient
+from holdfast.model.lane import Breaker, BreakerState, LaneState
+from holdfast.model.message import NEVER
+from holdfast.policy import breaker as breakers
+from holdfast.policy import priority
+from holdfast.policy.decide import Gate, LaneFacts, refused_setup
+from holdfast.store import DuePage, Waiting
+
+SETUP_REFUSALS: Final = 3
+"""Refusals of our credentials or set-up in a row that hold the lane."""
+RATE_HALF_LIFE_MS: Final = 10_000.0
+"""Half-life of the success rate that the ramp starts from."""
+
+
+class Lane:
+    """The moving part of a recipient.
+
+    Args:
+        recipient: its settings.
+        state: what was saved of it.
+    """
+
+    def __init__(self, recipient: Recipient, state: LaneState) -> None:
+        self.recipient = recipient
+        self.state = state
+        self.vtime = 0.0
+        """Virtual service received; the ready lane with the least is next."""
+        self.queued = False
+        """In the dispatcher's ready heap."""
+        self.bands: tuple[list[tuple[int, str, Waiting]], ...] = tuple([] for _ in range(BANDS))
+        self.buffered: set[str] = set()
+        self.busy: set[str] = set()
+        """Ids in flight or settling: not to be read again."""
+        self.in_flight = 0
+        self.refilling = False
+        self.refills = 0
+        self.emptied = True
+        """The last refill left nothing that was due in the store."""
+        self.next_due = NEVER
+        """Lowest due in the store that is not buffered, as far as known."""
+        self._noted_due = NEVER
+        self._changed: set[str] = set()
+        self._pace_at = 0.0
+        self._rate = 0.0
+        self._rate_at = 0
+
+    # -- gates ------------------------------------------------------------------------------
+
+    def gate(self, now: int) -> tuple[Gate, int] | None:
+        """Return the first closed gate and when it may open (`NEVER`: a person must), or None."""
+        state = self.state
+        if state.paused is not None:
+            return Gate.PAUSED, NEVER
+        if self.endpoint() is None:
+            return Gate.ENDPOINT, NEVER
+        if state.auth_failures >= SETUP_REFUSALS:
+            return Gate.CREDENTIALS, NEVER
+        if state.gate_until > now:
+            return Gate.RATE, state.gate_until
+        return self._breaker_gate(now)
+
+    def _breaker_gate(self, now: int) -> tuple[Gate, int] | None:
+        breaker = self.state.breaker
+        if breaker.state is BreakerState.OPEN:
+            return Gate.BREAKER, breaker.retry_at
+        if breaker.state is BreakerState.HALF_OPEN and self.in_flight > 0:
+            return Gate.BREAKER, NEVER
+        if self.in_flight >= self.recipient.concurrency:
+            return Gate.CONCURRENCY, NEVER
+        if breaker.state is BreakerState.RECOVERY and self._pace_at > now:
+            return Gate.PACE, int(self._pace_at) + 1
+        return None
+
+    def tick(self, now: int) -> bool:
+        """Let time pass for the breaker; tell whether its state changed."""
+        breaker = self.state.breaker
+        if breaker.state is BreakerState.CLOSED:
+            return False
+        backlog = bool(self.buffered) or not self.emptied or self.next_due <= now
+        return self._become(breakers.tick(breaker, self.recipient.breaker, now, backlog=backlog))
+
+    def next_change(self) -> int | None:
+        """Return when time alone will change the breaker, None while it is closed."""
+        if self.state.breaker.state is BreakerState.CLOSED:
+            return None
+        return breakers.next_change(self.state.breaker, self.recipient.breaker)
+
+    def endpoint(self, name: str | None = None) -> Endpoint | None:
+        """Return the named endpoint, or the first that is not disabled, or None."""
+        for endpoint in self.recipient.endpoints:
+            if name == endpoint.name or (name is None and endpoint.name not in self.state.disabled):
+                return endpoint
+        return None
+
+    @property
+    def drops(self) -> bool:
+        """Tell whether the lane gives deliveries up now instead of holding them (C2)."""
+        return (
+            self.recipient.breaker.open_policy == "drop"
+            and self.state.breaker.state is BreakerState.OPEN
+        )
+
+    # -- buffer -----------------------------------------------------------------------------
+
+    def quotas(self, per_band: int) -> tuple[int, ...]:
+        """Return how many rows each band has room for."""
+        return tuple(max(0, per_band - len(band)) for band in self.bands)
+
+    def wants(self, now: int, low_water: int) -> bool:
+        """Tell whether the store should be asked for more."""
+        if self.refilling or len(self.buffered) > low_water:
+            return False
+        return not self.emptied or self.next_due <= now
+
+    def refill_begins(self) -> frozenset[str]:
+        """Note the start of a refill and return the ids it must leave out."""
+        self.refilling = True
+        self.refills += 1
+        self._noted_due = NEVER
+        self._changed.clear()
+        return frozenset(self.buffered | self.busy)
+
+    def refill_ends(self, page: DuePage) -> None:
+        """Take a page in; rows that changed while it was read are left to the next one."""
+        self.refilling = False
+        for waiting in page.waiting:
+            if waiting.delivery.id not in self._changed:
+                self.push(waiting)
+        self.emptied = page.emptied and not self._changed
+        self.next_due = min(page.next_due, self._noted_due)
+
+    def refill_failed(self) -> None:
+        """Forget a refill that the store could not answer."""
+        self.refilling = False
+        self.emptied = False
+
+    def offer(self, waiting: Waiting, refills: int, room: int) -> None:
+        """Take a new delivery straight from memory, if that cannot overtake or double others.
+
+        Args:
+            waiting: the delivery, just committed.
+            refills: `self.refills` when it was handed to the writer; if a refill began since,
+                the store has shown it or will show it.
+            room: most entries of its band.
+        """
+        delivery = waiting.delivery
+        fits = len(self.bands[delivery.band]) < room
+        if fits and self.emptied and not self.refilling and refills == self.refills:
+            self.push(waiting)
+        else:
+            self.noted(delivery.due_at)
+
+    def push(self, waiting: Waiting) -> None:
+        """Put a delivery into its band unless it is known already."""
+        delivery = waiting.delivery
+        if delivery.id in self.buffered or delivery.id in self.busy:
+            return
+        self.buffered.add(delivery.id)
+        entry = (delivery.due_at, delivery.id, waiting)
+        heapq.heappush(self.bands[delivery.band], entry)
+
+    def noted(self, due_at: int) -> None:
+        """Remember that the store holds a delivery due then."""
+        self.next_due = min(self.next_due, due_at)
+        self._noted_due = min(self._noted_due, due_at)
+
+    def forget(self, delivery_id: str) -> None:
+        """Drop a delivery that changed in the store."""
+        self._changed.add(delivery_id)
+        if delivery_id not in self.buffered:
+            return
+        self.buffered.discard(delivery_id)
+        for band in self.bands:
+            kept = [entry for entry in band if entry[1] != delivery_id]
+            if len(kept) != len(band):
+                band[:] = kept
+                heapq.heapify(band)
+
+    def clear(self) -> int:
+        """Empty the buffer (the rows are in the store) and return how many it held."""
+        count = len(self.buffered)
+        for band in self.bands:
+            band.clear()
+        self.buffered.clear()
+        self.emptied = False
+        return count
+
+    def take(self, now: int) -> Waiting | None:
+        """Return the delivery that is next, now in flight, or None when none is due.
+
+        One that waits unsettled of an earlier send is never given out twice.
+        """
+        best = priority.choose(self.bands, now)
+        if best is None:
+            return None
+        _, delivery_id, waiting = heapq.heappop(self.bands[best])
+        self.buffered.discard(delivery_id)
+        self.busy.add(delivery_id)
+        self.in_flight += 1
+        rate = breakers.rate(self.state.breaker, self.recipient.breaker)
+        if rate is not None:
+            self._pace_at = max(float(now), self._pace_at) + 1000 / rate
+        return waiting
+
+    def has_due(self, now: int) -> bool:
+        """Tell whether the buffer holds something that is due."""
+        return bool(self.buffered) and priority.choose(self.bands, now) is not None
+
+    def head_due(self) -> int:
+        """Return the lowest due in the buffer, `NEVER` when it is empty."""
+        return min((band[0][0] for band in self.bands if band), default=NEVER)
+
+    # -- what happened ----------------------------------------------------------------------
+
+    def returned(self) -> None:
+        """Note that a send ended; its delivery stays busy until it is settled."""
+        self.in_flight -= 1
+
+    def settled(self, delivery: Delivery, *, waits: bool) -> None:
+        """Note that a delivery's change is on disk; `waits`: it will be due again."""
+        self.busy.discard(delivery.id)
+        if waits:
+            self.noted(delivery.due_at)
+
+    def record(self, outcome: Outcome, *, started_at: int, now: int, rng: random.Random) -> bool:
+        """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
+        if outcome.ok:
+            self._count_success(now)
+        breaker = breakers.record(
+            self.state.breaker,
+            self.recipient.breaker,
+            ok=breakers.health(outcome),
+            started_at=started_at,
+            now=now,
+            rng=rng,
+            pace=self._rate,
+            reason=outcome.reason,
+        )
+        changed = self._become(breaker)
+        return self._learn_setup(outcome) or changed
+
+    def _learn_setup(self, outcome: Outcome) -> bool:
+        state = self.state
+        refusals = state.auth_failures
+        if refused_setup(outcome):
+            refusals += 1
+        elif outcome.ok:
+            refusals = 0
+        if refusals == state.auth_failures:
+            return False
+        self.state = msgspec.structs.replace(state, auth_failures=refusals)
+        return refusals == 0 or refusals >= SETUP_REFUSALS
+
+    def _count_success(self, now: int) -> None:
+        age = max(1, now - self._rate_at)
+        weight = 0.5 ** (age / RATE_HALF_LIFE_MS)
+        self._rate = self._rate * weight + (1 - weight) * 1000 / age
+        self._rate_at = now
+
+    def hint(self, until: int, reason: str) -> bool:
+        """Close the rate gate until then (Retry-After); tell whether that is news."""
+        if until <= self.state.gate_until:
+            return False
+        self.state = msgspec.structs.replace(self.state, gate_until=until, gate_reason=reason)
+        return True
+
+    def disable(self, endpoint: str) -> bool:
+        """Take an endpoint out of use (410); tell whether that is news."""
+        if endpoint in self.state.disabled:
+            return False
+        disabled = (*self.state.disabled, endpoint)
+        self.state = msgspec.structs.replace(self.state, disabled=disabled)
+        return True
+
+    def trip(self, reason: str, now: int, rng: random.Random) -> bool:
+        """Open the breaker because a delivery would have died of the recipient's trouble."""
+        return self._become(
+            breakers.trip(
+                self.state.breaker,
+                self.recipient.breaker,
+                now=now,
+                rng=rng,
+                reason=reason,
+                pace=self._rate,
+            )
+        )
+
+    def change(self, state: LaneState) -> None:
+        """Take an operator's change of the lane."""
+        self.state = state
+
+    def _become(self, breaker: Breaker) -> bool:
+        before = self.state.breaker
+        if breaker is before:
+            return False
+        if breaker.state is BreakerState.RECOVERY and before.state is not BreakerState.RECOVERY:
+            self._pace_at = 0.0
+        self.state = msgspec.structs.replace(self.state, breaker=breaker)
+        return (breaker.state, breaker.openings, breaker.stage) != (
+            before.state,
+            before.openings,
+            before.stage,
+        )
+
+    def facts(self) -> LaneFacts:
+        """Return what `decide` needs to know."""
+        breaker = self.state.breaker
+        return LaneFacts(
+            breaker=breaker.state,
+            retry_at=breaker.retry_at,
+            last_success_at=breaker.last_success_at,
+            setup_held=self.state.auth_failures >= SETUP_REFUSALS,
+            has_endpoint=self.endpoint() is not None,
+            breaker_enabled=self.recipient.breaker.enabled,
+        )
+
+    def health_share(self) -> float:
+        """Return the share of the last calls that the recipient answered in good order."""
+        breaker = self.state.breaker
+        if breaker.calls == 0:
+            return 1.0
+        return round(1 - breaker.window.bit_count() / breaker.calls, 3)

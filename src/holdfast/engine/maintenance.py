@@ -1,0 +1,216 @@
+"""The loops beside the traffic: rescue, expiry, pruning and the watch on the disk."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from holdfast.clock import Clock
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.executor import Executor
+from holdfast.engine.intake import Intake
+from holdfast.engine.lane import Lane
+from holdfast.engine.loop import Loop
+from holdfast.engine.writer import Writer
+from holdfast.model.delivery import Delivery, Status, Verb
+from holdfast.model.message import NEVER
+from holdfast.policy.decide import Code, Gate
+from holdfast.store import Applied, Note, Pruned, Retention, Store, Transition
+from holdfast.telemetry import LogEvent, log
+
+STUCK_GRACE_MS: Final = 5_000
+"""A send may overrun its endpoint's total timeout by this before it is cut."""
+EXPIRE_AT_ONCE: Final = 500
+"""Most expired deliveries per round: at most a fifth of what a commit takes."""
+
+
+class Rescuer(Loop):
+    """Finds what the fast path lost: sends that do not end, and due deliveries nobody woke."""
+
+    every_ms = 15_000
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        dispatcher: Dispatcher,
+        executor: Executor,
+        lane_of: Callable[[str], Lane],
+    ) -> None:
+        super().__init__(clock)
+        self._store = store
+        self._dispatcher = dispatcher
+        self._executor = executor
+        self._lane_of = lane_of
+
+    async def run_once(self) -> None:
+        """Cut overdue sends; look for due lanes in the store, since wake-ups are only hints."""
+        now = self.clock.now()
+        for delivery_id, flight in tuple(self._executor.in_flight.items()):
+            limit = flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS
+            if now - flight.started > limit:
+                self._executor.cut(delivery_id)
+        for recipient, due_at in await self._store.due_lanes():
+            lane = self._lane_of(recipient)
+            lane.noted(due_at)
+            self._dispatcher.stir(lane)
+
+
+class Expiry(Loop):
+    """Ends what nothing else ends: `max_age` and the message's own `expires_at`."""
+
+    every_ms = 1_000
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        writer: Writer,
+        executor: Executor,
+        *,
+        forget: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(clock)
+        self._store = store
+        self._writer = writer
+        self._executor = executor
+        self._forget = forget
+
+    async def run_once(self) -> None:
+        """Mark expired deliveries dead; those on the wire are left to their answer."""
+        now = self.clock.now()
+        for delivery in await self._store.expired(now, EXPIRE_AT_ONCE):
+            if delivery.id in self._executor.in_flight:
+                continue
+            self._writer.apply(_expire(delivery, now), self._done(delivery))
+
+    def _done(self, delivery: Delivery) -> Callable[[Applied], None]:
+        def done(applied: Applied) -> None:
+            if applied.applied:
+                self._forget(delivery.recipient, delivery.id)
+                log(
+                    LogEvent.DEAD,
+                    logging.WARNING,
+                    delivery=delivery.id,
+                    recipient=delivery.recipient,
+                    code=Code.EXPIRED,
+                )
+
+        return done
+
+
+def _expire(delivery: Delivery, now: int) -> Transition:
+    after = msgspec.structs.replace(
+        delivery,
+        status=Status.DEAD,
+        code=Code.EXPIRED,
+        due_at=NEVER,
+        hold_gate=None,
+        revision=delivery.revision + 1,
+        updated_at=now,
+        ended_at=now,
+    )
+    note = Note(now, "engine", "expire", delivery.id, "its time ran out")
+    return Transition(Verb.DIE, delivery.revision, after, note=note)
+
+
+class Pruner(Loop):
+    """Applies the retention times (S1.126, S5.42, C17)."""
+
+    every_ms = 60_000
+
+    def __init__(self, clock: Clock, store: Store, ages_ms: Retention) -> None:
+        super().__init__(clock)
+        self._store = store
+        self._ages = ages_ms
+
+    async def run_once(self) -> None:
+        """Remove what is older than its retention time, in short transactions."""
+        now = self.clock.now()
+        ages = self._ages
+        due = Retention(
+            payloads=max(0, now - ages.payloads),
+            rows=max(0, now - ages.rows),
+            events=max(0, now - ages.events),
+            keys=max(0, now - ages.keys),
+            limit=ages.limit,
+        )
+        await self.prune(due)
+
+    async def prune(self, retention: Retention) -> Pruned:
+        """Remove everything before the given instants; return how much went."""
+        total = Pruned()
+        while True:
+            gone = await self._store.prune(self.clock.now(), retention)
+            total = Pruned(
+                total.payloads + gone.payloads,
+                total.rows + gone.rows,
+                total.events + gone.events,
+                total.keys + gone.keys,
+            )
+            if gone == Pruned():
+                return total
+
+
+class Watch(Loop):
+    """Keeps the counters fresh; stops intake at the reserve, and dispatch when that is gone."""
+
+    every_ms = 1_000
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        intake: Intake,
+        writer: Writer,
+        dispatcher: Dispatcher,
+        *,
+        reserve_bytes: int,
+        refresh: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(clock)
+        self._store = store
+        self._intake = intake
+        self._writer = writer
+        self._dispatcher = dispatcher
+        self._reserve = reserve_bytes
+        self._refresh = refresh
+
+    async def run_once(self) -> None:
+        """Look at the room left and open or close intake and dispatch."""
+        await self._refresh()
+        space = await self._store.space()
+        was = self._intake.full
+        if space.free < self._reserve:
+            self._intake.full = (
+                f"{space.free} bytes are free, below the reserve of {self._reserve}; free disk "
+                "space, raise the quota, or run: holdfast purge --older-than 7d"
+            )
+            if was is None:
+                log(LogEvent.STORE_FULL, logging.ERROR, free=space.free)
+        else:
+            self._intake.full = None
+            if was is not None:
+                log(LogEvent.STORE_RECOVERED, free=space.free)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Hold dispatch while settlements do not fit; let go when they do."""
+        if self._writer.full and self._dispatcher.held is None:
+            self._dispatcher.hold(Gate.STORE)
+        elif not self._writer.full and self._dispatcher.held is Gate.STORE:
+            self._dispatcher.hold(None)
+
+
+def retention(
+    payload_days: float, rows_days: float, events_days: float, key_days: float
+) -> Retention:
+    """Return the ages of a retention configuration in ms."""
+    day = 86_400_000
+    return Retention(
+        payloads=round(payload_days * day),
+        rows=round(rows_days * day),
+        events=round(events_days * day),
+        keys=round(max(key_days, payload_days) * day),
+    )

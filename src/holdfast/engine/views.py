@@ -1,0 +1,159 @@
+"""What may be seen of the engine: deliveries, events, lanes. Payloads are never shown."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from holdfast.clock import Clock
+from holdfast.engine.lane import Lane
+from holdfast.errors import NotFound, VaultError
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.flow import Catalog
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER, Message
+from holdfast.model.view import LaneView
+from holdfast.policy import breaker as breakers
+from holdfast.store import Counts, EventQuery, Find, Note, Store
+from holdfast.vault import Vault
+
+
+class Views:
+    """Reads for doors; every answer is as fresh as the store.
+
+    Args:
+        store: where to read.
+        vault: opens the excerpts of events.
+        clock: time of the gates shown.
+        catalog: the configuration in force.
+        lane_of: the lane of a configured recipient.
+        ready: tells whether messages are accepted.
+        metrics: makes the metrics page.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        catalog: Catalog,
+        lane_of: Callable[[str], Lane],
+        *,
+        ready: Callable[[], bool],
+        metrics: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._lane_of = lane_of
+        self._ready = ready
+        self._metrics = metrics
+        self.catalog = catalog
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        delivery = await self._store.get(delivery_id)
+        if delivery is None:
+            raise NotFound(f"no delivery {delivery_id!r}")
+        return delivery
+
+    async def message(self, message_id: str) -> Message:
+        """Return one message.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        message = await self._store.message(message_id)
+        if message is None:
+            raise NotFound(f"no message {message_id!r}")
+        return message
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries, newest first."""
+        return await self._store.find(query)
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return events, their excerpts opened into `attempt.error_details.excerpt`."""
+        return [self._opened(event) for event in await self._store.events(query)]
+
+    def _opened(self, event: Event) -> Event:
+        details = event.attempt.error_details
+        if event.excerpt is None or details is None:
+            return event
+        try:
+            text = self._vault.open(event.excerpt, event.attempt.event_id).decode()
+        except VaultError as error:
+            text = f"<{error}>"
+        shown = msgspec.structs.replace(details, excerpt=text)
+        attempt = msgspec.structs.replace(event.attempt, error_details=shown)
+        return msgspec.structs.replace(event, attempt=attempt, excerpt=None)
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        return await self._store.notes(subject, limit)
+
+    async def ready(self) -> bool:
+        """Tell whether messages are accepted now."""
+        return self._ready()
+
+    def metrics(self) -> str:
+        """Return the counters in Prometheus text format."""
+        return self._metrics()
+
+    async def lanes(self) -> list[LaneView]:
+        """Return the lane of every recipient, by name."""
+        counts = await self._store.counts()
+        now = self._clock.now()
+        return [
+            view(self._lane_of(name), counts.get(name, Counts()), now)
+            for name in sorted(self.catalog.recipients)
+        ]
+
+    async def lane(self, recipient: str) -> LaneView:
+        """Return one lane.
+
+        Raises:
+            NotFound: there is no such recipient.
+        """
+        lane = self._lane_of(recipient)
+        counts = await self._store.counts()
+        return view(lane, counts.get(recipient, Counts()), self._clock.now())
+
+
+def view(lane: Lane, counts: Counts, now: int) -> LaneView:
+    """Return a lane as it stands."""
+    state, recipient = lane.state, lane.recipient
+    breaker = state.breaker
+    halted = breaker.state is BreakerState.OPEN and breaker.retry_at < NEVER
+    gate = lane.gate(now)
+    return LaneView(
+        recipient=recipient.name,
+        account=recipient.account,
+        breaker=breaker.state,
+        since=breaker.since,
+        reason=breaker.reason,
+        manual=breaker.manual,
+        retry_at=breaker.retry_at if breaker.state is BreakerState.OPEN else 0,
+        next_probe=max(breaker.retry_at, state.gate_until) if halted else 0,
+        rate=breakers.rate(breaker, recipient.breaker),
+        gate=gate[0] if gate else None,
+        gate_until=state.gate_until if state.gate_until > now else 0,
+        gate_reason=state.gate_reason if state.gate_until > now else None,
+        paused=state.paused,
+        disabled=state.disabled,
+        in_flight=lane.in_flight,
+        buffered=len(lane.buffered),
+        pending=counts.pending,
+        delivered=counts.delivered,
+        dead=counts.dead,
+        discarded=counts.discarded,
+        created=counts.created,
+        pruned=counts.pruned,
+        last_success_at=breaker.last_success_at,
+        concurrency=recipient.concurrency,
+        weight=recipient.weight,
+    )

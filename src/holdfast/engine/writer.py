@@ -1,0 +1,245 @@
+"""The one writer: everything that queued up while the last commit ran goes into the next.
+
+No timers: batches grow with load by themselves (group commit). What a commit refuses as a whole
+is tried member by member, so that one bad row does not fail its neighbours.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from holdfast.clock import Clock
+from holdfast.errors import HoldfastError, StoreError, StoreFull, StoreLost
+from holdfast.model.lane import LaneState
+from holdfast.store import (
+    Accept,
+    Accepted,
+    Applied,
+    Batch,
+    Committed,
+    Note,
+    Snapshot,
+    Store,
+    Transition,
+)
+from holdfast.telemetry import LogEvent, log
+
+BATCH_MAX: Final = 2_000
+"""Most accepts and most transitions in one transaction, so that a commit stays short."""
+RETRY_MS: Final = 500
+"""Pause before refused settlements are written again."""
+
+OnApplied = Callable[[Applied], None]
+OnAccepted = Callable[[Accepted | HoldfastError], None]
+
+
+class Writer:
+    """Collects changes and commits them in batches; results come back through callbacks.
+
+    Args:
+        store: where to.
+        clock: time of the batches.
+        epoch: of this owner; a later owner makes every commit fail.
+        on_lost: called once when this process is no longer the owner.
+    """
+
+    def __init__(self, store: Store, clock: Clock, epoch: int, on_lost: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._epoch = epoch
+        self._on_lost = on_lost
+        self._accepts: list[tuple[Accept, OnAccepted]] = []
+        self._transitions: list[tuple[Transition, OnApplied]] = []
+        self._lanes: dict[str, LaneState] = {}
+        self._notes: list[Note] = []
+        self._snapshots: dict[str, Snapshot] = {}
+        self._written: set[str] = set()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        self.full = False
+        """The store has no room: settlements wait, nothing new is sent."""
+        self.commits = 0
+        self.committed = 0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many accepts are queued."""
+        return len(self._accepts)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="writer")
+
+    async def stop(self) -> None:
+        """Write what is queued (unless the store refuses it), then end."""
+        if self._task is None:
+            return
+        if not self.full:
+            await self._idle.wait()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+
+    async def flush(self) -> None:
+        """Return when everything queued so far is written."""
+        await self._idle.wait()
+
+    def accept(self, accept: Accept, done: OnAccepted) -> None:
+        """Queue a message; `done` gets the answer after the commit."""
+        self._accepts.append((accept, done))
+        self._stir()
+
+    def apply(self, transition: Transition, done: OnApplied) -> None:
+        """Queue a change of a delivery; `done` gets the answer after the commit."""
+        self._transitions.append((transition, done))
+        self._stir()
+
+    async def change(self, transition: Transition) -> Applied:
+        """Apply a change and return the answer."""
+        answer: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
+
+        def done(applied: Applied) -> None:
+            if not answer.done():
+                answer.set_result(applied)
+
+        self.apply(transition, done)
+        return await answer
+
+    def save_lane(self, state: LaneState) -> None:
+        """Queue a lane's state; a newer one replaces it."""
+        self._lanes[state.recipient] = state
+        self._stir()
+
+    def note(self, note: Note) -> None:
+        """Queue an audit line."""
+        self._notes.append(note)
+        self._stir()
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Queue a value that events refer to; each is written once."""
+        if snapshot.id not in self._written and snapshot.id not in self._snapshots:
+            self._snapshots[snapshot.id] = snapshot
+
+    def _stir(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._accepts or self._transitions or self._lanes or self._notes:
+                    await self._round()
+                self._idle.set()
+        except StoreLost as error:
+            for _, answer in self._accepts:
+                answer(error)
+            self._on_lost()
+        finally:
+            self._idle.set()
+
+    async def _round(self) -> None:
+        """Take what is queued and commit it; put back what could not be written."""
+        accepts = self._accepts[:BATCH_MAX]
+        del self._accepts[:BATCH_MAX]
+        transitions = self._transitions[:BATCH_MAX]
+        del self._transitions[:BATCH_MAX]
+        lanes, self._lanes = self._lanes, {}
+        notes, self._notes = self._notes, []
+        snapshots, self._snapshots = self._snapshots, {}
+        batch = Batch(
+            self._epoch,
+            self._clock.now(),
+            tuple(accept for accept, _ in accepts),
+            tuple(transition for transition, _ in transitions),
+            tuple(lanes.values()),
+            tuple(snapshots.values()),
+            tuple(notes),
+        )
+        try:
+            committed = await self._commit(batch)
+        except StoreLost:
+            self._accepts = accepts + self._accepts
+            raise
+        except StoreError as error:
+            self._snapshots = snapshots | self._snapshots
+            self._lanes = lanes | self._lanes
+            self._notes = notes + self._notes
+            await self._singly(accepts, transitions, error)
+            return
+        self._written.update(snapshots)
+        _deliver(accepts, transitions, committed)
+
+    async def _commit(self, batch: Batch) -> Committed:
+        committed = await self._store.commit(batch)
+        self.commits += 1
+        self.committed += len(batch.accepts) + len(batch.transitions)
+        if self.full:
+            self.full = False
+            log(LogEvent.STORE_RECOVERED)
+        return committed
+
+    async def _singly(
+        self,
+        accepts: list[tuple[Accept, OnAccepted]],
+        transitions: list[tuple[Transition, OnApplied]],
+        cause: StoreError,
+    ) -> None:
+        """Write settlements one by one, then accepts; keep the settlements that still fail."""
+        self._complain(cause)
+        kept = []
+        for transition, done in transitions:
+            try:
+                committed = await self._commit(self._one(transition=transition))
+                done(committed.transitions[0])
+            except StoreLost:
+                raise
+            except StoreError as error:
+                self._complain(error)
+                kept.append((transition, done))
+        for accept, answer in accepts:
+            try:
+                if self.full:
+                    raise StoreFull(str(cause))  # the same way out for all
+                committed = await self._commit(self._one(accept=accept))
+                answer(committed.accepts[0])
+            except StoreLost:
+                raise
+            except StoreError as error:
+                self._complain(error)
+                answer(error)
+        self._transitions = kept + self._transitions
+        if kept or self._lanes:
+            await self._clock.sleep_until(self._clock.now() + RETRY_MS)
+
+    def _one(self, *, accept: Accept | None = None, transition: Transition | None = None) -> Batch:
+        return Batch(
+            self._epoch,
+            self._clock.now(),
+            (accept,) if accept else (),
+            (transition,) if transition else (),
+            snapshots=tuple(self._snapshots.values()),
+        )
+
+    def _complain(self, error: StoreError) -> None:
+        if isinstance(error, StoreFull):
+            if not self.full:
+                log(LogEvent.STORE_FULL, logging.ERROR, detail=str(error))
+            self.full = True
+        else:
+            log(LogEvent.STORE_ERROR, logging.ERROR, error=str(error))
+
+
+def _deliver(
+    accepts: list[tuple[Accept, OnAccepted]],
+    transitions: list[tuple[Transition, OnApplied]],
+    committed: Committed,
+) -> None:
+    for (_, done), applied in zip(transitions, committed.transitions, strict=True):
+        done(applied)
+    for (_, answer), accepted in zip(accepts, committed.accepts, strict=True):
+        answer(accepted)

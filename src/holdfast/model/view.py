@@ -1,0 +1,63 @@
+"""What the engine shows of itself."""
+
+import msgspec
+
+from holdfast.model.lane import BreakerState
+
+
+class LaneView(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane as it stands now. Instants are ms since the epoch, 0: none.
+
+    Attributes:
+        recipient: the lane's name.
+        account: the tenant it belongs to.
+        breaker: state of its breaker.
+        since: when the breaker came into this state.
+        reason: why it opened, None while closed.
+        manual: a person set this state.
+        retry_at: end of the open period (`NEVER`: held open by a person).
+        next_probe: the next probing send.
+        rate: sends per second that the pacer allows now, None: not limited.
+        gate: the first closed gate of the lane, None when it may send.
+        gate_until: no send before this instant (Retry-After).
+        gate_reason: why.
+        paused: reason of the pause, None when running.
+        disabled: endpoint names that answered 410.
+        in_flight: sends under way.
+        buffered: deliveries in memory.
+        pending: deliveries that wait or are in flight.
+        delivered: deliveries the recipient has.
+        dead: deliveries in the review queue.
+        discarded: deliveries that were given up.
+        created: the sum of the others and of `pruned`.
+        pruned: ended deliveries whose rows are gone.
+        last_success_at: time of the last success.
+        concurrency: most sends at once.
+        weight: share of sends when lanes compete.
+    """
+
+    recipient: str
+    account: str = "default"
+    breaker: BreakerState = BreakerState.CLOSED
+    since: int = 0
+    reason: str | None = None
+    manual: bool = False
+    retry_at: int = 0
+    next_probe: int = 0
+    rate: float | None = None
+    gate: str | None = None
+    gate_until: int = 0
+    gate_reason: str | None = None
+    paused: str | None = None
+    disabled: tuple[str, ...] = ()
+    in_flight: int = 0
+    buffered: int = 0
+    pending: int = 0
+    delivered: int = 0
+    dead: int = 0
+    discarded: int = 0
+    created: int = 0
+    pruned: int = 0
+    last_success_at: int = 0
+    concurrency: int = 16
+    weight: float = 1.0

@@ -1,0 +1,249 @@
+"""The lane's breaker in threshold mode: closed -> open -> half_open -> recovery -> closed.
+
+It opens after failures in a row or at a share of the last calls, whichever comes first (C26).
+The open period doubles with every failed probe up to a cap, spread by jitter (G4). One probe at
+a time tests the recipient; enough successes in a row start the recovery, in which the rate
+rises in stages (C27, S2.34-S2.40). A failed probe opens it again; so do `relapse` failures in a
+row during the recovery (1 is the letter of S2.40; a partner that always fails now and then would
+never get through its recovery with that).
+
+All functions are pure: they return the breaker as it is now, the same object when nothing
+changed. Instants and durations are ms, settings are seconds.
+"""
+
+from random import Random
+from typing import Final
+
+from msgspec.structs import replace
+
+from holdfast.model.attempt import FailureClass, Outcome, Result
+from holdfast.model.lane import Breaker, BreakerState
+from holdfast.model.message import NEVER
+from holdfast.model.policy import BreakerSettings
+
+_RESOLUTION_MS: Final = 1000
+"""`last_success_at` moves in steps of this, to spare a busy lane an object per send."""
+
+
+_DOWN: Final = frozenset(
+    {
+        FailureClass.TIMEOUT,
+        FailureClass.CONNECT,
+        FailureClass.DNS,
+        FailureClass.TLS,
+        FailureClass.SERVER,
+        FailureClass.PROTOCOL,
+        FailureClass.PHYSICAL,
+    }
+)
+_UP: Final = frozenset({FailureClass.DATA, FailureClass.BUSINESS})
+
+
+def health(outcome: Outcome) -> bool | None:
+    """Tell what an outcome says about the recipient: it works, it does not, or nothing (None).
+
+    A refused message is the message's trouble: the recipient is well. So it is after a 404 or a
+    redirect, which are answers too. Rate limits set the pace and refused credentials hold the
+    lane by themselves (C1), so neither counts here; nor does what never left us.
+    """
+    if outcome.result is Result.SUCCESS:
+        return True
+    if outcome.result is Result.SKIP:
+        return None
+    if outcome.failure_class in _UP:
+        return True
+    if outcome.failure_class in _DOWN:
+        return outcome.result is Result.FAILURE and outcome.http_status is not None
+    return None
+
+
+def record(
+    breaker: Breaker,
+    settings: BreakerSettings,
+    *,
+    ok: bool | None,
+    started_at: int,
+    now: int,
+    rng: Random,
+    pace: float = 0.0,
+    reason: str | None = None,
+) -> Breaker:
+    """Take in the result of a send.
+
+    Results of sends that began before the present state say nothing about it: only
+    `last_success_at` learns from them. While open that holds for every result.
+
+    Args:
+        breaker: the state before.
+        settings: its rules.
+        ok: what it says about the recipient: True it works (a message that it refused for good
+            counts as that, too), False it does not, None nothing (a rate limit); see `health`.
+        started_at: when the send began.
+        now: the present.
+        rng: draws the open period.
+        pace: successful sends per second lately; see `trip`.
+        reason: why the send failed; part of the breaker's reason when this opens it.
+    """
+    if ok is None:
+        return breaker
+    if ok and now - breaker.last_success_at >= _RESOLUTION_MS:
+        breaker = replace(breaker, last_success_at=now)
+    if started_at < breaker.since or not settings.enabled or breaker.state is BreakerState.OPEN:
+        return breaker
+    if breaker.state is not BreakerState.HALF_OPEN:
+        breaker = _counted(breaker, settings, ok=ok)
+        why = None if ok else _exceeded(breaker, settings)
+    elif not ok:
+        why = "the probe failed"
+    else:
+        return _probed(breaker, settings, now)
+    if why is None:
+        return breaker
+    why = f"{why}: {reason}" if reason else why
+    return trip(breaker, settings, now=now, rng=rng, reason=why, pace=pace)
+
+
+def tick(
+    breaker: Breaker, settings: BreakerSettings, now: int, *, backlog: bool = False
+) -> Breaker:
+    """Let time pass: the open period ends, the recovery reaches its next stage or its end.
+
+    While there is a `backlog` the recovery does not end: each further stage doubles the rate, so
+    that what waited drains ever faster but never all at once.
+    """
+    if breaker.manual or breaker.state is BreakerState.CLOSED:
+        return breaker
+    if not settings.enabled:
+        return reset(breaker, now)
+    if breaker.state is BreakerState.OPEN and breaker.retry_at <= now:
+        return replace(breaker, state=BreakerState.HALF_OPEN, since=now, probes_ok=0)
+    if breaker.state is BreakerState.RECOVERY:
+        stage = (now - breaker.since) // _stage_ms(settings)
+        if stage >= len(settings.ramp) and not backlog:
+            return reset(breaker, now)
+        if stage > breaker.stage:
+            return replace(breaker, stage=stage)
+    return breaker
+
+
+def rate(breaker: Breaker, settings: BreakerSettings) -> float | None:
+    """Return the sends per second allowed during the recovery, at least 1; None: no limit here."""
+    if breaker.state is not BreakerState.RECOVERY:
+        return None
+    last = len(settings.ramp) - 1
+    share = settings.ramp[min(breaker.stage, last)] * 2.0 ** min(max(0, breaker.stage - last), 60)
+    return max(2.0 ** max(0, breaker.stage - last), share * breaker.rate_before)
+
+
+def next_change(breaker: Breaker, settings: BreakerSettings) -> int | None:
+    """Return the instant from which `tick` would change the breaker; None: time alone never."""
+    if breaker.state is BreakerState.OPEN:
+        return None if breaker.manual else breaker.retry_at
+    if breaker.state is BreakerState.RECOVERY:
+        return breaker.since + (breaker.stage + 1) * _stage_ms(settings)
+    return None
+
+
+def trip(
+    breaker: Breaker,
+    settings: BreakerSettings,
+    *,
+    now: int,
+    rng: Random,
+    reason: str,
+    pace: float = 0.0,
+) -> Breaker:
+    """Open it for the next period: the first, or twice the one before, up to the cap.
+
+    The period is drawn from the `open_jitter` window around that, cut at the cap. What is open
+    stays as it is (a burst of failures is one opening), as does a breaker that is not enabled.
+    `pace`, successful sends per second as the lane measured them, is kept as the rate before the
+    outage, but only when it was closed: later rates are the outage's own.
+    """
+    if breaker.state is BreakerState.OPEN or not settings.enabled:
+        return breaker
+    closed = breaker.state is BreakerState.CLOSED
+    period = _period(settings, breaker.openings)
+    longest = min(settings.open_max_seconds, period * (1 + settings.open_jitter))
+    low, high = period * (1 - settings.open_jitter), longest
+    wait = low + (high - low) * rng.random()
+    return Breaker(
+        state=BreakerState.OPEN,
+        since=now,
+        failures=breaker.failures,
+        window=breaker.window,
+        calls=breaker.calls,
+        openings=breaker.openings + 1,
+        retry_at=now + max(1, round(wait * 1000)),
+        rate_before=round(pace, 3) if closed else breaker.rate_before,
+        last_success_at=breaker.last_success_at,
+        reason=reason,
+    )
+
+
+def force_open(breaker: Breaker, *, now: int, reason: str) -> Breaker:
+    """Hold it open until a person resets it."""
+    return replace(
+        breaker,
+        state=BreakerState.OPEN,
+        since=now,
+        retry_at=NEVER,
+        probes_ok=0,
+        stage=0,
+        reason=reason,
+        manual=True,
+    )
+
+
+def reset(breaker: Breaker, now: int) -> Breaker:
+    """Close it and forget the past, but not the last success."""
+    return Breaker(since=now, last_success_at=breaker.last_success_at)
+
+
+def _counted(breaker: Breaker, settings: BreakerSettings, *, ok: bool) -> Breaker:
+    """Shift a result into the window of a closed breaker."""
+    if ok and breaker.calls >= settings.window and not breaker.window and not breaker.failures:
+        return breaker  # the usual case: nothing to learn
+    return replace(
+        breaker,
+        failures=0 if ok else breaker.failures + 1,
+        window=(breaker.window << 1 | (not ok)) & ((1 << settings.window) - 1),
+        calls=min(breaker.calls + 1, settings.window),
+    )
+
+
+def _exceeded(breaker: Breaker, settings: BreakerSettings) -> str | None:
+    """Name the threshold that a closed or recovering breaker has reached, if any."""
+    recovering = breaker.state is BreakerState.RECOVERY
+    if breaker.failures >= (settings.relapse if recovering else settings.consecutive):
+        return f"{breaker.failures} failures in a row"
+    failed, calls = breaker.window.bit_count(), breaker.calls
+    if calls >= settings.min_calls and failed >= settings.failure_rate * calls:
+        return f"{failed} of the last {calls} calls failed"
+    return None
+
+
+def _probed(breaker: Breaker, settings: BreakerSettings, now: int) -> Breaker:
+    probes = breaker.probes_ok + 1
+    if probes < settings.success_threshold:
+        return replace(breaker, probes_ok=probes)
+    return replace(
+        breaker,
+        state=BreakerState.RECOVERY,
+        since=now,
+        probes_ok=probes,
+        stage=0,
+        failures=0,
+        window=0,
+        calls=0,
+    )
+
+
+def _stage_ms(settings: BreakerSettings) -> int:
+    return max(1, round(settings.ramp_seconds * 1000))
+
+
+def _period(settings: BreakerSettings, openings: int) -> float:
+    """Return the open period in seconds after `openings` earlier ones, before jitter."""
+    doublings = min(openings, 60)  # a lane that is down for months must not overflow a float
+    return min(settings.open_max_seconds, settings.open_seconds * 2.0**doublings)

@@ -1,0 +1,270 @@
+"""What happens after a try: the one place that branches on an outcome.
+
+`decide` is pure: it sees the delivery as it was sent, the outcome, the resolved policy, the lane
+after it took note of the outcome, the time and the randomness. Rules: design 2 and 4, C1, C5,
+C6, C39; algorithms section 3.1.
+"""
+
+import random
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from holdfast.model.attempt import FailureClass, Jitter, Outcome, Result
+from holdfast.model.delivery import Delivery, Verb
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER
+from holdfast.model.policy import Policy
+from holdfast.policy import backoff
+from holdfast.policy.breaker import health
+
+HINT_AS_DELAY_MS: Final = 300_000
+"""A partner's hint up to this is a delay; a longer one is a hold until that time (C6)."""
+
+_SETUP: Final = frozenset({FailureClass.AUTH, FailureClass.CONFIGURATION})
+
+
+class Code(StrEnum):
+    """Why a delivery ended or waits, as people and programs see it."""
+
+    RETRY_LIMIT_EXCEEDED = "RETRY_LIMIT_EXCEEDED"
+    HARD_FAILURE = "HARD_FAILURE"
+    EXPIRED = "EXPIRED"
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    WORKER_CRASH = "WORKER_CRASH"
+    PAYLOAD_MISSING = "PAYLOAD_MISSING"
+    PREDECESSOR = "PREDECESSOR"
+    CANCELLED = "CANCELLED"
+    DISCARDED = "DISCARDED"
+    LIKELY_DELIVERED = "LIKELY_DELIVERED"
+    BY_HAND = "BY_HAND"
+
+
+class Gate(StrEnum):
+    """What can keep a delivery or a lane waiting."""
+
+    PAUSED = "paused"
+    CREDENTIALS = "credentials"
+    ENDPOINT = "endpoint"
+    BREAKER = "breaker"
+    RATE = "rate"
+    PACE = "pace"
+    CONCURRENCY = "concurrency"
+    STORE = "store"
+    NOT_BEFORE = "not_before"
+    PREDECESSOR = "predecessor"
+    SHUTDOWN = "shutdown"
+
+
+class LaneFacts(msgspec.Struct, frozen=True, gc=False):
+    """How the lane stands after it took note of the outcome.
+
+    Attributes:
+        breaker: state of its breaker.
+        retry_at: end of the open period in ms.
+        last_success_at: last success of any delivery in ms, 0: never.
+        setup_held: our credentials or set-up were refused three times in a row.
+        has_endpoint: an endpoint is left that did not answer 410.
+        breaker_enabled: false for tests of exact sequences.
+    """
+
+    breaker: BreakerState
+    retry_at: int
+    last_success_at: int
+    setup_held: bool = False
+    has_endpoint: bool = True
+    breaker_enabled: bool = True
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """What happens next.
+
+    Attributes:
+        verb: the change of the delivery.
+        action: the event's `next_action.type`.
+        due_at: next earliest send (`NEVER` when it ended).
+        counted: this try used a retry (or was the original).
+        code: why it ended, else None.
+        reason: one phrase for people.
+        gate: what it waits for when it is a hold.
+        delay_ms: planned delay; part of the active time.
+        jitter: window and draw of the delay.
+        open_breaker: the lane has to open: this delivery would have run out of retries although
+            the recipient has taken nothing since its first try.
+    """
+
+    verb: Verb
+    action: str
+    due_at: int = NEVER
+    counted: bool = True
+    code: Code | None = None
+    reason: str | None = None
+    gate: Gate | None = None
+    delay_ms: int = 0
+    jitter: Jitter | None = None
+    open_breaker: bool = False
+
+
+_DONE: Final = Decision(verb=Verb.SUCCEED, action="done")
+_LIKELY: Final = Decision(
+    verb=Verb.SUCCEED,
+    action="done",
+    code=Code.LIKELY_DELIVERED,
+    reason="the partner has it already, after a send without an answer",
+)
+
+
+def refused_setup(outcome: Outcome) -> bool:
+    """Tell whether the recipient (or our guard) refused how we are set up, not the message."""
+    return outcome.failure_class in _SETUP and not outcome.retryable
+
+
+def decide(  # noqa: PLR0911  # the one place of branching
+    delivery: Delivery,
+    outcome: Outcome,
+    policy: Policy,
+    lane: LaneFacts,
+    *,
+    now: int,
+    active_ms: int,
+    rng: random.Random,
+) -> Decision:
+    """Return what happens to `delivery` after `outcome`.
+
+    Args:
+        delivery: as it was when it was sent.
+        outcome: what came back.
+        policy: resolved for this delivery.
+        lane: after it took note of the outcome.
+        now: ms since the epoch.
+        active_ms: the delivery's active time including this try.
+        rng: draws the jitter.
+    """
+    if outcome.ok:
+        return _DONE
+    if outcome.duplicate and delivery.in_doubt:
+        return _LIKELY
+    if outcome.result is Result.SKIP:
+        return Decision(verb=Verb.SKIP, action="discard", counted=False, reason=outcome.reason)
+    if outcome.failure_class is FailureClass.CANCELLED:
+        return _hold(now, Gate.SHUTDOWN, "the send was cut; it is given back")
+    if outcome.disable_endpoint:
+        return _hold(now, Gate.ENDPOINT, "the partner says the endpoint is gone (410)")
+    if not outcome.retryable:
+        return _hard(outcome, lane, now)
+    if outcome.failure_class is FailureClass.RATE_LIMIT:
+        return _rate_limited(delivery, outcome, policy, now, rng)
+    if _down(outcome, lane):
+        until = lane.retry_at if now < lane.retry_at < NEVER else now
+        return _hold(until, Gate.BREAKER, "the recipient is down")
+    return _retry(delivery, outcome, policy, lane, now=now, active_ms=active_ms, rng=rng)
+
+
+def _hold(until: int, gate: Gate, reason: str) -> Decision:
+    return Decision(
+        verb=Verb.HOLD, action="hold", due_at=until, counted=False, gate=gate, reason=reason
+    )
+
+
+def _hard(outcome: Outcome, lane: LaneFacts, now: int) -> Decision:
+    if lane.setup_held and refused_setup(outcome):
+        return _hold(now, Gate.CREDENTIALS, "three refusals in a row hold the lane")
+    return Decision(
+        verb=Verb.DIE, action="dead_letter", code=Code.HARD_FAILURE, reason=outcome.reason
+    )
+
+
+def _down(outcome: Outcome, lane: LaneFacts) -> bool:
+    halted = lane.breaker in (BreakerState.OPEN, BreakerState.HALF_OPEN)
+    return halted and health(outcome) is False
+
+
+def _rate_limited(
+    delivery: Delivery, outcome: Outcome, policy: Policy, now: int, rng: random.Random
+) -> Decision:
+    """Wait as long as the partner asks, without using a retry: the limit is the lane's."""
+    hint = _hint(outcome, policy)
+    jitter = backoff.plan(policy, max(1, delivery.counted), delivery.last_delay_ms, rng)
+    wait = jitter.draw_ms if hint is None else hint
+    if wait > HINT_AS_DELAY_MS:
+        return _hold(now + wait, Gate.RATE, "the partner asks for patience")
+    return Decision(
+        verb=Verb.RETRY,
+        action="retry",
+        due_at=now + wait,
+        counted=False,
+        reason="rate limited",
+        jitter=jitter,
+    )
+
+
+def _hint(outcome: Outcome, policy: Policy) -> int | None:
+    if outcome.retry_after_ms is None:
+        return None
+    return min(outcome.retry_after_ms, int(policy.max_hint * 1000))
+
+
+def _retry(
+    delivery: Delivery,
+    outcome: Outcome,
+    policy: Policy,
+    lane: LaneFacts,
+    *,
+    now: int,
+    active_ms: int,
+    rng: random.Random,
+) -> Decision:
+    """Plan the next retry, or end: the delivery's own trouble uses its own retries."""
+    used = delivery.counted + 1
+    if used > policy.max_retries:
+        return _exhausted(delivery, outcome, policy, lane, f"{policy.max_retries} retries used")
+    jitter = backoff.plan(policy, used, delivery.last_delay_ms, rng)
+    hint = _hint(outcome, policy) or 0
+    delay = max(jitter.draw_ms, hint)
+    if hint > HINT_AS_DELAY_MS:
+        return Decision(
+            verb=Verb.HOLD,
+            action="hold",
+            due_at=now + hint,
+            gate=Gate.RATE,
+            reason="the partner asks for patience",
+            jitter=jitter,
+        )
+    spent = active_ms if policy.timeout_clock == "active" else now - delivery.first_attempt_at
+    if spent + delay > policy.total_timeout * 1000:
+        limit = f"{policy.total_timeout:g} s of {policy.timeout_clock} time used"
+        return _exhausted(delivery, outcome, policy, lane, limit)
+    return Decision(
+        verb=Verb.RETRY,
+        action="retry",
+        due_at=now + delay,
+        reason=f"retry {used} of {policy.max_retries}",
+        delay_ms=delay,
+        jitter=jitter,
+    )
+
+
+def _exhausted(
+    delivery: Delivery, outcome: Outcome, policy: Policy, lane: LaneFacts, limit: str
+) -> Decision:
+    """Give up; or, when the recipient took nothing since the first try, blame the lane and hold."""
+    silent = lane.last_success_at < delivery.first_attempt_at
+    if (
+        policy.exhausted_while_down == "hold"
+        and lane.breaker_enabled
+        and silent
+        and health(outcome) is False
+    ):
+        return Decision(
+            verb=Verb.HOLD,
+            action="hold",
+            due_at=0,
+            counted=False,
+            gate=Gate.BREAKER,
+            reason=f"{limit}, but the recipient has taken nothing since: it is down",
+            open_breaker=True,
+        )
+    return Decision(
+        verb=Verb.DIE, action="dead_letter", code=Code.RETRY_LIMIT_EXCEEDED, reason=limit
+    )

@@ -1,0 +1,211 @@
+"""What must not be seen: masking of texts and payloads, and fields that are never stored.
+
+Paths are dotted (`lead.phones.0`); `*` stands for every item of a list (or field of an object).
+A name that meets a list applies to each object in it, so that `phones.number` cannot miss one.
+Paths that lead nowhere do nothing.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from holdfast.model.flow import BasicAuth, BearerAuth, Endpoint, HeaderAuth
+
+MASK: Final = "***"
+SHORTEST: Final = 3
+"""Values with fewer characters are not searched for: they occur everywhere by chance."""
+_SECRET_HEADER: Final = re.compile(
+    r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE
+)
+_GONE: Final = object()
+
+_Tree = dict[str, "_Tree"]
+
+
+def mask_values(text: str, secrets: Iterable[str]) -> str:
+    """Replace every occurrence of the values, also JSON-escaped or percent-encoded.
+
+    Case does not count; longer values go first. A value that is cut off by the end of the text
+    is masked too: excerpts end anywhere.
+    """
+    forms = {form.lower() for value in secrets for form in _forms(value)}
+    if not forms or not text:
+        return text
+    words = sorted(forms, key=lambda form: (-len(form), form))
+    text = re.sub("|".join(map(re.escape, words)), MASK, text, flags=re.IGNORECASE)
+    cut = max(_cut(text.lower(), word) for word in words)
+    return text[: len(text) - cut] + MASK if cut else text
+
+
+def endpoint_secrets(endpoint: Endpoint) -> list[str]:
+    """Return what of an endpoint no log, event or error may show, in every form it is sent in."""
+    found = [*endpoint.secrets]
+    found += [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
+    match endpoint.auth:
+        case BasicAuth(username=username, password=password):
+            pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+            found += [password, pair]
+        case BearerAuth(token=token):
+            found.append(token)
+        case HeaderAuth(value=value):
+            found.append(value)
+    return found
+
+
+def masked(payload: object, paths: tuple[str, ...]) -> object:
+    """Return the payload with `***` at the paths; the argument is left as it is."""
+    return _edited(payload, paths, lambda _: MASK)
+
+
+def values_at(payload: object, paths: tuple[str, ...]) -> list[str]:
+    """Return the values at and below the paths as strings, each once, in order.
+
+    Only text and numbers of at least `SHORTEST` characters count: masking every `true` of an
+    answer would tell more than it hides.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        for node in _nodes(payload, path.split(".")):
+            found |= dict.fromkeys(_scalars(node))
+    return list(found)
+
+
+def strip(payload: object, strip: tuple[str, ...], keep: tuple[str, ...] | None) -> object:
+    """Return the payload with only the `keep` paths (None: all) and without the `strip` paths.
+
+    The argument is left as it is (S5.47).
+    """
+    if keep is not None and isinstance(payload, dict | list):
+        tree = _tree([path.split(".") for path in keep])
+        payload = _kept(payload, tree) if tree else type(payload)()
+    return _edited(payload, strip, lambda _: _GONE)
+
+
+def _forms(value: str) -> Iterator[str]:
+    if len(value) >= SHORTEST:
+        yield value
+        yield json.dumps(value)[1:-1]
+        yield json.dumps(value, ensure_ascii=False)[1:-1]
+        yield quote(value, safe="")
+        yield quote_plus(value)
+
+
+def _cut(text: str, word: str) -> int:
+    """Return how many characters at the end of the text are the beginning of the word."""
+    for length in range(min(len(word) - 1, len(text)), SHORTEST - 1, -1):
+        if text.endswith(word[:length]):
+            return length
+    return 0
+
+
+def _keys(node: object, head: str) -> list[Any]:
+    """Return the keys of a container that a path segment names."""
+    if isinstance(node, dict):
+        return list(node) if head == "*" else [head] if head in node else []
+    if isinstance(node, list):
+        if head == "*":
+            return list(range(len(node)))
+        if _is_index(head) and int(head) < len(node):
+            return [int(head)]
+    return []
+
+
+def _is_index(head: str) -> bool:
+    return head.isdecimal() and len(head) < 10
+
+
+def _implicit(node: object, head: str) -> bool:
+    """Tell whether a name meets a list, so that it applies to each object in it."""
+    return isinstance(node, list) and head != "*" and not _is_index(head)
+
+
+def _nodes(node: object, path: list[str]) -> Iterator[object]:
+    if not path:
+        yield node
+    elif _implicit(node, path[0]) and isinstance(node, list):
+        for item in node:
+            if isinstance(item, dict):
+                yield from _nodes(item, path)
+    elif isinstance(node, dict | list):
+        for key in _keys(node, path[0]):
+            yield from _nodes(node[key], path[1:])
+
+
+def _scalars(node: object) -> Iterator[str]:
+    """Yield texts and numbers below a node; a stack, as payloads may be deeper than ours."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, dict):
+            stack.extend(reversed(top.values()))
+        elif isinstance(top, list):
+            stack.extend(reversed(top))
+        elif isinstance(top, str | int | float) and not isinstance(top, bool):
+            text = str(top)
+            if len(text) >= SHORTEST:
+                yield text
+
+
+def _edited(node: object, paths: tuple[str, ...], edit: Callable[[object], object]) -> object:
+    for path in paths:
+        edited = _edit(node, path.split("."), edit)
+        node = node if edited is _GONE else edited
+    return node
+
+
+def _edit(node: object, path: list[str], edit: Callable[[object], object]) -> object:
+    """Rebuild the containers along a path with its ends edited; `_GONE` ends are left out."""
+    if not path:
+        return edit(node)
+    if isinstance(node, list) and _implicit(node, path[0]):
+        return [_edit(item, path, edit) if isinstance(item, dict) else item for item in node]
+    keys = set(_keys(node, path[0]))
+    if not keys:
+        return node
+    if isinstance(node, dict):
+        pairs = ((k, _edit(v, path[1:], edit) if k in keys else v) for k, v in node.items())
+        return {key: value for key, value in pairs if value is not _GONE}
+    if isinstance(node, list):
+        items = (_edit(v, path[1:], edit) if i in keys else v for i, v in enumerate(node))
+        return [item for item in items if item is not _GONE]
+    return node
+
+
+def _tree(paths: list[list[str]]) -> _Tree:
+    """Join paths into a tree; an empty branch means everything below."""
+    groups: dict[str, list[list[str]]] = {}
+    for head, *rest in paths:
+        groups.setdefault(head, []).append(rest)
+    return {head: {} if [] in rests else _tree(rests) for head, rests in groups.items()}
+
+
+def _kept(node: object, tree: _Tree) -> object:
+    if not tree:
+        return node
+    if isinstance(node, dict):
+        pairs = ((key, _branch(value, key, tree)) for key, value in node.items())
+        return {key: value for key, value in pairs if value is not _GONE}
+    if isinstance(node, list):
+        items = [_item(value, index, tree) for index, value in enumerate(node)]
+        return [item for item in items if item is not _GONE]
+    return _GONE
+
+
+def _branch(value: object, key: str, tree: _Tree) -> object:
+    own, star = tree.get(key), tree.get("*")
+    if own is None or star is None:
+        both = star if own is None else own
+    else:
+        both = {**star, **own} if own and star else {}
+    return _GONE if both is None else _kept(value, both)
+
+
+def _item(value: object, index: int, tree: _Tree) -> object:
+    found = _branch(value, str(index), tree)
+    if found is _GONE and isinstance(value, dict):
+        names = {name: sub for name, sub in tree.items() if name != "*" and not _is_index(name)}
+        return _kept(value, names) if names else _GONE
+    return found

@@ -1,0 +1,55 @@
+"""Retention: what may go is looked up by the reader and removed in short transactions (C17)."""
+
+from typing import Final
+
+import apsw
+import msgspec
+
+from holdfast.stores.sqlite import rows
+from holdfast.stores.sqlite.counting import Tally
+from holdfast.stores.sqlite.session import transaction
+from holdfast.stores.sqlite.sql import change, one
+from holdfast.stores.sqlite.writing import SNAPSHOT_STAMP_MS
+
+_PLACES: Final = msgspec.json.Decoder(list[int])
+_GROUPS: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
+
+
+def candidates(connection: apsw.Connection, kind: str, before: int, limit: int) -> list[int]:
+    """Return messages of which `payloads` or `rows` may go; on the reader's connection."""
+    return _PLACES.decode(one(connection, f"prunable_{kind}", before=before, limit=limit))
+
+
+def prune_payloads(connection: apsw.Connection, places: list[int], before: int) -> int:
+    """Remove payloads, but for those that somebody needs again meanwhile."""
+    with transaction(connection):
+        return change(connection, "prune_payloads", places=rows.json_text(places), before=before)
+
+
+def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> int:
+    """Remove messages with their deliveries and count these as pruned."""
+    with transaction(connection):
+        gone, groups = one(connection, "prune_count", places=rows.json_text(places), before=before)
+        tally = Tally()
+        for recipient, status, number in _GROUPS.decode(groups):
+            tally.moved(recipient, status, "pruned", number=number)
+        tally.write(connection)
+        for name in ("prune_deliveries", "prune_messages", "prune_leftovers"):
+            change(connection, name, places=gone)
+        return len(_PLACES.decode(gone))
+
+
+def prune_events(connection: apsw.Connection, before: int, limit: int) -> int:
+    """Remove old retry events, and snapshots that no kept event can name."""
+    with transaction(connection):
+        gone = change(connection, "prune_events", before=before, limit=limit)
+        if gone < limit:
+            # A stamp may be an hour older than the last use.
+            change(connection, "prune_snapshots", before=before - 2 * SNAPSHOT_STAMP_MS)
+        return gone
+
+
+def prune_keys(connection: apsw.Connection, before: int, limit: int) -> int:
+    """Forget old keys."""
+    with transaction(connection):
+        return change(connection, "prune_keys", before=before, limit=limit)

@@ -1,0 +1,6 @@
+-- Write messages; the rows are padded with NULLs to a fixed number, so that statements are reused.
+INSERT INTO messages (
+    id, account, flow, key, digest, size, value, priority, quality, region, consent, not_before,
+    expires_at, created_at, sealed
+)
+SELECT * FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) WHERE column1 IS NOT NULL

@@ -1,0 +1,2 @@
+-- One document.
+SELECT version, body FROM documents WHERE name = :name

@@ -1,0 +1,18 @@
+-- Deliveries of a recipient, newest first.
+SELECT '[' || coalesce(group_concat(d.body, ',' ORDER BY found.id DESC), '') || ']'
+FROM (
+    SELECT place, id
+    FROM deliveries INDEXED BY deliveries_recipient
+    WHERE
+        recipient = :recipient
+        AND (:status IS NULL OR status = :status)
+        AND (:flow IS NULL OR flow = :flow)
+        AND (:failure_class IS NULL OR failure_class = :failure_class)
+        AND (:message_id IS NULL OR message_id = :message_id)
+        AND id < :below
+        AND id >= :floor
+        AND created_at >= :since
+    ORDER BY id DESC
+    LIMIT :limit
+) AS found
+JOIN delivery_rows AS d ON d.place = found.place

@@ -1,0 +1,2 @@
+-- One message.
+SELECT body FROM message_rows WHERE id = :id

@@ -1,0 +1,2 @@
+-- Every saved lane.
+SELECT '[' || coalesce(group_concat(body, ',' ORDER BY recipient), '') || ']' FROM lanes

@@ -1,0 +1,2 @@
+-- Say goodbye.
+UPDATE owner SET clean = 1 WHERE epoch = :epoch

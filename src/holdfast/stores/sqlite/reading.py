@@ -1,0 +1,161 @@
+"""Queries; each sees one consistent state."""
+
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from holdfast.errors import InvalidInput
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.lane import LaneState
+from holdfast.model.message import NEVER, Message
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Note
+from holdfast.stores.sqlite import rows
+from holdfast.stores.sqlite.session import snapshot
+from holdfast.stores.sqlite.sql import one
+
+_DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
+_PICKED: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
+_COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
+_LANES: Final = msgspec.json.Decoder(list[LaneState])
+_LAST_ID: Final = "\U0010ffff"
+"""Sorts after every id."""
+_FLOOR_SLACK_MS: Final = 60_000
+"""How much later than its neighbours an intake may be committed."""
+
+
+def due(connection: apsw.Connection, query: DueQuery) -> DuePage:
+    """Return what a lane may send next."""
+    if len(query.quotas) != BANDS:
+        raise InvalidInput("quotas", query.quotas, f"{BANDS} numbers, one per band")
+    quotas = {f"quota_{band}": quota for band, quota in enumerate(query.quotas)}
+    with snapshot(connection):
+        found, next_due = one(
+            connection,
+            "due",
+            recipient=query.recipient,
+            now=query.now,
+            exclude=rows.json_text(list(query.exclude)),
+            never=NEVER,
+            **quotas,
+        )
+        picked = _PICKED.decode(found)
+        chosen = _chosen(picked, query)
+        empty = ("[]", "[]")
+        texts = one(connection, "waiting", places=rows.json_text(chosen)) if chosen else empty
+    return DuePage(rows.waiting(*texts), emptied=len(chosen) == len(picked), next_due=next_due)
+
+
+def _chosen(picked: list[tuple[int, int, int]], query: DueQuery) -> list[int]:
+    """Return the places that fit into the quotas and the bytes."""
+    left = list(query.quotas)
+    size = 0
+    chosen: list[int] = []
+    for place, band, length in picked:
+        left[band] -= 1
+        if left[band] < 0:
+            continue  # only asked for to learn that it exists
+        size += length
+        if chosen and size > query.max_bytes:
+            break
+        chosen.append(place)
+    return chosen
+
+
+def due_lanes(connection: apsw.Connection) -> list[tuple[str, int]]:
+    """Return recipients with pending deliveries and their lowest due time."""
+    return _DUE_LANES.decode(one(connection, "due_lanes", never=NEVER))
+
+
+def expired(connection: apsw.Connection, now: int, limit: int) -> list[Delivery]:
+    """Return pending deliveries whose time has run out."""
+    return rows.deliveries(one(connection, "expired", now=now, limit=limit))
+
+
+def get(connection: apsw.Connection, delivery_id: str) -> Delivery | None:
+    """Return one delivery."""
+    text = one(connection, "get_delivery", id=delivery_id)
+    return None if text is None else rows.deliveries(f"[{text}]")[0]
+
+
+def message(connection: apsw.Connection, message_id: str) -> Message | None:
+    """Return one message."""
+    text = one(connection, "get_message", id=message_id)
+    return None if text is None else rows.message(text)
+
+
+def find(connection: apsw.Connection, query: Find) -> list[Delivery]:
+    """Return deliveries by filter, over the index of the narrowest filter that was given."""
+    floor = ""
+    if query.since is not None:
+        floor = one(connection, "find_floor", since=query.since - _FLOOR_SLACK_MS)
+        if floor is None:
+            return []
+    text = one(
+        connection,
+        f"find_{_narrowest(query)}",
+        status=query.status,
+        recipient=query.recipient,
+        flow=query.flow,
+        failure_class=query.failure_class,
+        message_id=query.message_id,
+        since=query.since or 0,
+        floor=floor,
+        below=query.cursor or _LAST_ID,
+        limit=query.limit,
+    )
+    return rows.deliveries(text)
+
+
+def _narrowest(query: Find) -> str:
+    given = {
+        "message": query.message_id is not None,
+        "failure_class": query.failure_class is not None,
+        "status": query.status not in {None, Status.DELIVERED},
+        "recipient": query.recipient is not None,
+        "flow": query.flow is not None,
+    }
+    return next((name for name, is_given in given.items() if is_given), "all")
+
+
+def counts(connection: apsw.Connection) -> dict[str, Counts]:
+    """Return the counters by recipient."""
+    return {name: Counts(*row) for name, *row in _COUNTS.decode(one(connection, "counts"))}
+
+
+def events(connection: apsw.Connection, query: EventQuery) -> list[Event]:
+    """Return retry events with their snapshots."""
+    values: dict[str, Any] = {
+        "delivery_id": query.delivery_id,
+        "recipient": query.recipient,
+        "after": query.after if query.after is not None else 0,
+        "before": query.before if query.before is not None else NEVER,
+        "start": query.start if query.start is not None else 0,
+        "end": query.end if query.end is not None else NEVER,
+        "limit": query.limit,
+    }
+    return rows.events(one(connection, _events_query(query), **values))
+
+
+def _events_query(query: EventQuery) -> str:
+    forward = "_forward" if query.after is not None else ""
+    if query.delivery_id is not None:
+        return f"events_delivery{forward}"
+    if query.recipient is not None:
+        return f"events_recipient{forward}"
+    if not forward and (query.start is not None or query.end is not None):
+        return "events_time"
+    return f"events_all{forward}"
+
+
+def notes(connection: apsw.Connection, subject: str | None, limit: int) -> list[Note]:
+    """Return audit lines, newest first."""
+    if subject is None:
+        return rows.notes(one(connection, "notes_all", limit=limit))
+    return rows.notes(one(connection, "notes", subject=subject, limit=limit))
+
+
+def lane_states(connection: apsw.Connection) -> list[LaneState]:
+    """Return every saved lane."""
+    return _LANES.decode(one(connection, "lane_states"))

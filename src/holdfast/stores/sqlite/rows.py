@@ -1,0 +1,109 @@
+"""Rows to values and back."""
+
+from operator import attrgetter
+from types import GenericAlias
+from typing import Any, Final
+
+import msgspec
+
+from holdfast.model.attempt import Attempt, Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.message import Message
+from holdfast.store import Note, Waiting
+
+_JSON: Final = msgspec.json.Encoder()
+DELIVERY_FIELDS: Final = Delivery.__struct_fields__
+MOVED: Final = (
+    *DELIVERY_FIELDS[DELIVERY_FIELDS.index("due_at") : DELIVERY_FIELDS.index("ended_at")],
+    "status",
+    "ended_at",
+)
+"""What a transition may change, in the order of `turn_deliveries.sql`."""
+
+moved: Final = attrgetter(*MOVED)
+
+
+def _row_type(struct: type[msgspec.Struct], **instead: Any) -> Any:
+    types = tuple(instead.get(field.name, field.type) for field in msgspec.structs.fields(struct))
+    return GenericAlias(tuple, types)
+
+
+# SQLite has no booleans: a lax decoder takes 0 and 1. Blobs come as hexadecimal text.
+_DELIVERY = _row_type(Delivery)
+_MESSAGE = _row_type(Message, digest=str, sealed=str | None)
+_DELIVERIES = msgspec.json.Decoder(GenericAlias(list, (_DELIVERY,)), strict=False)
+_ONE_MESSAGE = msgspec.json.Decoder(_MESSAGE, strict=False)
+_MESSAGES = msgspec.json.Decoder(GenericAlias(list, (_MESSAGE,)), strict=False)
+_EVENTS = msgspec.json.Decoder(list[tuple[int, Attempt, msgspec.Raw, msgspec.Raw, str | None]])
+_NOTES = msgspec.json.Decoder(list[tuple[int, str, str, str, str, str]])
+
+
+def json_text(value: Any) -> str:
+    """Return JSON as SQLite reads it."""
+    return _JSON.encode(value).decode()
+
+
+def deliveries(text: str) -> list[Delivery]:
+    """Return deliveries from the JSON of `delivery_rows`."""
+    return [Delivery(*row) for row in _DELIVERIES.decode(text)]
+
+
+def _message(row: tuple[Any, ...], *, private: bool) -> Message:
+    sealed = None if row[5] is None else bytes.fromhex(row[5])
+    if private:
+        return Message(*(*row[:4], bytes.fromhex(row[4]), sealed, *row[6:]))
+    return Message(*(*row[:3], None, b"", sealed, *row[6:]))
+
+
+def message(text: str) -> Message:
+    """Return a message from the JSON of `message_rows`."""
+    return _message(_ONE_MESSAGE.decode(text), private=True)
+
+
+def waiting(delivery_text: str, message_text: str) -> tuple[Waiting, ...]:
+    """Return deliveries with their messages, these without digest and key."""
+    return tuple(
+        Waiting(Delivery(*delivery), _message(row, private=False))
+        for delivery, row in zip(
+            _DELIVERIES.decode(delivery_text), _MESSAGES.decode(message_text), strict=True
+        )
+    )
+
+
+def events(text: str) -> list[Event]:
+    """Return events; raw parts are copied, as they would keep the whole page alive."""
+    return [
+        Event(
+            position,
+            attempt,
+            configuration.copy(),
+            context.copy(),
+            None if excerpt is None else bytes.fromhex(excerpt),
+        )
+        for position, attempt, configuration, context, excerpt in _EVENTS.decode(text)
+    ]
+
+
+def notes(text: str) -> list[Note]:
+    """Return audit lines."""
+    return [Note(*row) for row in _NOTES.decode(text)]
+
+
+def message_row(message: Message) -> tuple[Any, ...]:
+    """Return the columns of `accept_messages.sql`: the payload is last."""
+    row = msgspec.structs.astuple(message)
+    return (*row[:5], *row[6:], row[5])
+
+
+def attempt_row(attempt: Attempt, excerpt: bytes | None) -> tuple[Any, ...]:
+    """Return the columns of `append_attempts.sql`."""
+    return (
+        attempt.event_id,
+        attempt.delivery_id,
+        attempt.recipient,
+        attempt.retry_timestamp,
+        attempt.outcome,
+        attempt.failure_class,
+        json_text(attempt),
+        excerpt,
+    )

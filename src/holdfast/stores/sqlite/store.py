@@ -1,0 +1,321 @@
+"""`SqliteStore`: every role of `holdfast.store` on one SQLite file."""
+
+import asyncio
+import logging
+import os
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
+
+import apsw
+
+from holdfast.errors import Conflict, StoreError, StoreLost
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.lane import LaneState
+from holdfast.model.message import NEVER, Message
+from holdfast.store import (
+    Batch,
+    Committed,
+    Counts,
+    DuePage,
+    DueQuery,
+    EventQuery,
+    Find,
+    Note,
+    Ownership,
+    Pruned,
+    Retention,
+    Space,
+)
+from holdfast.stores.sqlite import opening, pruning, reading
+from holdfast.stores.sqlite.lock import FileLock
+from holdfast.stores.sqlite.session import Session, transaction, translated
+from holdfast.stores.sqlite.sql import change, one
+from holdfast.stores.sqlite.writing import Writer
+from holdfast.telemetry import LogEvent, log
+
+WAL_PAGES: Final = 4_096
+"""Size of the write-ahead log (16 MiB) from which it is carried over to the file."""
+
+
+class SqliteStore:
+    """The embedded store; made by `open` or `over`.
+
+    Four connections, each with its thread, so that none waits for another: one writes, one reads
+    for the engine, one reads for the doors (whose questions may be long), one carries the
+    write-ahead log over. Inline, one connection does everything on the caller's thread.
+    """
+
+    def __init__(
+        self,
+        writer: Session,
+        readers: tuple[Session, Session, Session] | None = None,
+        *,
+        path: Path | None = None,
+        quota_bytes: int | None = None,
+    ) -> None:
+        self._writer = writer
+        self._engine, self._doors, self._keeper = readers or (writer, writer, writer)
+        self._path = path
+        self._quota = quota_bytes
+        self._lock = None if path is None else FileLock(path)
+        self._commits = Writer()
+        self._log_pages = 0
+        self._log_carried = 0
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._borrowed = False
+        writer.connection.set_wal_hook(self._log_grew)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        synchronous: opening.Synchronous = "FULL",
+        quota_bytes: int | None = None,
+        inline: bool = False,
+        vfs: str | None = None,
+    ) -> Self:
+        """Open a store, or make a new one.
+
+        Args:
+            path: the file, or `:memory:`.
+            synchronous: `FULL` keeps promise 1; anything less is for tests.
+            quota_bytes: the most the file may grow to; None: the disk is the limit.
+            inline: run everything on the caller's thread.
+            vfs: name of a registered SQLite file system; then one connection does everything.
+
+        Raises:
+            StoreMismatch: the file is not ours, or from a newer version.
+            StoreError: it cannot be opened.
+        """
+        name = str(path)
+        with translated():
+            writer = opening.writer(name, synchronous=synchronous, quota_bytes=quota_bytes, vfs=vfs)
+            session = Session(writer, inline=inline)
+            if vfs is not None or name == opening.MEMORY:
+                return cls(session, quota_bytes=quota_bytes)
+            if inline:
+                return cls(session, path=Path(path), quota_bytes=quota_bytes)
+            readers = (
+                Session(opening.reader(name), inline=False),
+                Session(opening.reader(name), inline=False),
+                Session(opening.keeper(name, synchronous), inline=False),
+            )
+        return cls(session, readers, path=Path(path), quota_bytes=quota_bytes)
+
+    @classmethod
+    def over(cls, connection: apsw.Connection) -> Self:
+        """Return an inline store over a connection that outlives it (simulations of a crash)."""
+        with translated():
+            opening.migrate(connection)
+        store = cls(Session(connection, inline=True))
+        store._borrowed = True
+        return store
+
+    def abandon(self) -> apsw.Connection:
+        """Let go as a killed process would and return the connection; only of inline stores."""
+        connection = self._writer.connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if self._lock is not None:
+            self._lock.release()
+        return connection
+
+    # Deliveries
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write a batch in one durable transaction."""
+        done = await self._writer.run(partial(self._commit, batch=batch))
+        self._bound_log()
+        return done
+
+    async def due(self, query: DueQuery) -> DuePage:
+        """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
+        return await self._engine.run(partial(reading.due, query=query))
+
+    async def due_lanes(self) -> list[tuple[str, int]]:
+        """Return every recipient with pending deliveries and its lowest `due_at`."""
+        return await self._engine.run(reading.due_lanes)
+
+    async def expired(self, now: int, limit: int) -> list[Delivery]:
+        """Return pending deliveries whose `expires_at <= now`, earliest first."""
+        return await self._engine.run(partial(reading.expired, now=now, limit=limit))
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return one delivery."""
+        return await self._doors.run(partial(reading.get, delivery_id=delivery_id))
+
+    async def message(self, message_id: str) -> Message | None:
+        """Return one message."""
+        return await self._doors.run(partial(reading.message, message_id=message_id))
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries by filter, newest first (by id)."""
+        return await self._doors.run(partial(reading.find, query=query))
+
+    async def counts(self) -> dict[str, Counts]:
+        """Return the counters by recipient."""
+        return await self._doors.run(reading.counts)
+
+    async def prune(self, now: int, retention: Retention) -> Pruned:
+        """Remove what may go, at most `limit` of each kind; call again while something went."""
+        del now  # the instants of `retention` say it all
+        limit = retention.limit
+        payloads = await self._prune("payloads", retention.payloads, limit)
+        gone_rows = await self._prune("rows", retention.rows, limit)
+        gone_events = gone_keys = 0
+        if retention.events:
+            gone_events = await self._writer.run(
+                partial(pruning.prune_events, before=retention.events, limit=limit)
+            )
+        if retention.keys:
+            gone_keys = await self._writer.run(
+                partial(pruning.prune_keys, before=retention.keys, limit=limit)
+            )
+        self._bound_log()
+        return Pruned(payloads, gone_rows, gone_events, gone_keys)
+
+    async def space(self) -> Space:
+        """Return the room left; pages that were freed inside the file count as free."""
+        return await self._doors.run(self._space)
+
+    # Lanes
+
+    async def acquire(self, now: int) -> Ownership:
+        """Become the owner of all lanes: raise the epoch, mark the store as in use."""
+        del now  # an epoch needs no time while one process owns everything
+        if self._lock is not None:
+            self._lock.acquire()
+        return await self._writer.run(_acquire)
+
+    async def lane_states(self) -> list[LaneState]:
+        """Return every saved lane."""
+        return await self._engine.run(reading.lane_states)
+
+    async def release(self, epoch: int) -> None:
+        """Say goodbye: everything in flight is settled or given back."""
+        await self._writer.run(partial(_release, epoch=epoch))
+
+    # Journal
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return retry events with their snapshots joined; positions follow commit order."""
+        return await self._doors.run(partial(reading.events, query=query))
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        return await self._doors.run(partial(reading.notes, subject=subject, limit=limit))
+
+    # Registry
+
+    async def document(self, name: str) -> tuple[int, bytes] | None:
+        """Return (version, body), or None."""
+        return await self._doors.run(partial(_document, name=name))
+
+    async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
+        """Write when the stored version is `expected` (0: absent) and return the new version."""
+        work = partial(_put_document, name=name, body=body, expected=expected, now=now)
+        return await self._writer.run(work)
+
+    async def close(self) -> None:
+        """Close; commits under way finish first."""
+        if self._checkpoint is not None:
+            await self._checkpoint
+        if not self._borrowed:
+            for session in (self._engine, self._doors, self._keeper):
+                if session is not self._writer:
+                    await session.close()
+            await self._writer.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # Inside
+
+    def _commit(self, connection: apsw.Connection, batch: Batch) -> Committed:
+        return self._commits.commit(connection, batch)
+
+    async def _prune(self, kind: str, before: int, limit: int) -> int:
+        if not before:
+            return 0
+        places = await self._doors.run(
+            partial(pruning.candidates, kind=kind, before=before, limit=limit)
+        )
+        if not places:
+            return 0
+        remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows
+        return await self._writer.run(partial(remove, places=places, before=before))
+
+    def _space(self, connection: apsw.Connection) -> Space:
+        page = connection.pragma("page_size")
+        idle = connection.pragma("freelist_count") * page
+        used = connection.pragma("page_count") * page - idle
+        free = NEVER if self._quota is None else max(0, self._quota - used)
+        if self._path is not None:
+            disk = os.statvfs(opening.folder_of(str(self._path)))
+            free = min(free, disk.f_bavail * disk.f_frsize + idle)
+        return Space(used, free)
+
+    def _log_grew(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        del connection, name
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _bound_log(self) -> None:
+        """See to it that the write-ahead log is carried over once it is large."""
+        pages = self._log_pages
+        if pages < self._log_carried:
+            self._log_carried = 0  # it was begun anew
+        # While a long reader keeps it from being begun anew, asking at every commit would not help.
+        due = max(WAL_PAGES, self._log_carried + WAL_PAGES // 4)
+        if pages >= due and self._checkpoint is None:
+            self._log_carried = pages
+            self._checkpoint = asyncio.create_task(self._carry_over())
+
+    async def _carry_over(self) -> None:
+        # The keeper does the bulk beside the commits. The writer, for whom little is left, then
+        # carries the rest, and so the next commit can begin the log anew.
+        try:
+            for session in (self._keeper, self._writer):
+                await session.run(_checkpoint)
+        except StoreError as error:
+            # Nothing is lost: the log stays longer, and a later commit asks again.
+            log(LogEvent.STORE_ERROR, logging.WARNING, error=str(error))
+        finally:
+            self._checkpoint = None
+
+
+def _checkpoint(connection: apsw.Connection) -> None:
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _acquire(connection: apsw.Connection) -> Ownership:
+    with transaction(connection):
+        epoch, clean = one(connection, "owner")
+        change(connection, "acquire")
+    return Ownership(epoch + 1, clean=bool(clean))
+
+
+def _release(connection: apsw.Connection, epoch: int) -> None:
+    with transaction(connection):
+        if not change(connection, "release", epoch=epoch):
+            raise StoreLost(f"epoch {epoch} is old: somebody else owns the store")
+
+
+def _document(connection: apsw.Connection, name: str) -> tuple[int, bytes] | None:
+    found: tuple[int, bytes] | None = one(connection, "document", name=name)
+    return found
+
+
+def _put_document(
+    connection: apsw.Connection, name: str, body: bytes, expected: int, now: int
+) -> int:
+    with transaction(connection):
+        found = _document(connection, name)
+        version = 0 if found is None else found[0]
+        if version != expected:
+            raise Conflict(f"document {name} has version {version}, not {expected}")
+        version += 1
+        change(connection, "put_document", name=name, version=version, body=body, now=now)
+    return version

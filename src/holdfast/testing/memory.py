@@ -1,0 +1,308 @@
+"""An engine that keeps everything in memory and sends nothing: for tests of doors and clients."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery, Verb, after
+from holdfast.model.flow import Catalog
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER, Message
+from holdfast.model.policy import PolicySettings
+from holdfast.model.submission import Receipt, Routed, Submission
+from holdfast.model.view import LaneView
+from holdfast.store import EventQuery, Find, Note, Pruned
+
+
+class MemoryEngine:
+    """Satisfies `api.facade.Facade`.
+
+    Args:
+        catalog: flows and recipients.
+        now: the instant at which everything happens, in ms.
+
+    Attributes:
+        trouble: raised by the next call that writes, once; None: all is well.
+        journal: what `events` returns; fill it at will.
+        writable: what `ready` tells.
+        commits: sizes of the accepted groups, in order.
+    """
+
+    def __init__(self, catalog: Catalog, now: int = 1_767_225_600_000) -> None:
+        self._catalog = catalog
+        self._now = now
+        self._ids = itertools.count(1)
+        self._messages: dict[str, Message] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._keys: dict[tuple[str, str], tuple[bytes, Receipt]] = {}
+        self._lanes = {
+            name: LaneView(recipient=name, account=one.account)
+            for name, one in catalog.recipients.items()
+        }
+        self._notes: list[Note] = []
+        self.trouble: Exception | None = None
+        self.journal: list[Event] = []
+        self.writable = True
+        self.commits: list[int] = []
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the configuration in force."""
+        return self._catalog
+
+    @property
+    def intake(self) -> "MemoryEngine":
+        """Return itself: one object plays all parts."""
+        return self
+
+    @property
+    def actions(self) -> "MemoryEngine":
+        """Return itself."""
+        return self
+
+    @property
+    def views(self) -> "MemoryEngine":
+        """Return itself."""
+        return self
+
+    async def accept(
+        self, flow: str, submissions: Sequence[Submission], *, account: str
+    ) -> list[Receipt | HoldfastError]:
+        """Store the submissions and answer each, in order."""
+        self._raise_trouble()
+        self.commits.append(len(submissions))
+        return [self._take(flow, account, one) for one in submissions]
+
+    def _take(self, flow: str, account: str, submission: Submission) -> Receipt | HoldfastError:
+        payload = bytes(submission.payload)
+        if submission.key is not None and (account, submission.key) in self._keys:
+            first, receipt = self._keys[account, submission.key]
+            if first != payload:
+                return KeyCollision(f"key {submission.key!r} came with another payload")
+            return msgspec.structs.replace(receipt, duplicate=True)
+        receipt = self._route(flow, account, payload, submission)
+        if submission.key is not None:
+            self._keys[account, submission.key] = (payload, receipt)
+        return receipt
+
+    def _route(self, flow: str, account: str, payload: bytes, submission: Submission) -> Receipt:
+        message = Message(
+            id=self._id("msg"),
+            account=account,
+            flow=flow,
+            key=submission.key,
+            digest=b"",
+            sealed=payload,
+            size=len(payload),
+            value=submission.value,
+            priority=submission.priority,
+            quality=submission.quality,
+            region=submission.region,
+            consent=None if submission.consent is None else _text(submission.consent),
+            not_before=0,
+            expires_at=NEVER,
+            created_at=self._now,
+        )
+        self._messages[message.id] = message
+        made = tuple(
+            self._deliver(message, step.name, step.recipient) for step in self._steps(flow)
+        )
+        return Receipt(message.id, made)
+
+    def _steps(self, flow: str) -> Sequence[Any]:
+        return self._catalog.flows[flow].steps
+
+    def _deliver(self, message: Message, step: str, recipient: str) -> Routed:
+        delivery = Delivery(
+            id=self._id("dlv"),
+            message_id=message.id,
+            account=message.account,
+            flow=message.flow,
+            step=step,
+            recipient=recipient,
+            priority=message.priority,
+            predecessor=None,
+            followed=False,
+            expires_at=message.expires_at,
+            created_at=self._now,
+            due_at=self._now,
+        )
+        self._deliveries[delivery.id] = delivery
+        return Routed(delivery.id, step, recipient, delivery.status)
+
+    def put(self, delivery: Delivery) -> None:
+        """Replace a delivery, to bring about a state."""
+        self._deliveries[delivery.id] = delivery
+
+    def put_lane(self, lane: LaneView) -> None:
+        """Replace a lane, to bring about a state."""
+        self._lanes[lane.recipient] = lane
+
+    async def redrive(
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        policy: PolicySettings | None = None,
+        endpoint: str | None = None,
+    ) -> Delivery:
+        """Return a dead delivery to its lane as a new generation."""
+        text = None if policy is None else _text(policy)
+        fields = {"policy": text, "endpoint": endpoint}
+        return await self._change(Verb.REDRIVE, delivery_id, actor, reason, **fields)
+
+    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Discard a pending delivery."""
+        return await self._change(Verb.CANCEL, delivery_id, actor, reason, code="CANCELLED")
+
+    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Discard a dead delivery."""
+        return await self._change(Verb.DISCARD, delivery_id, actor, reason)
+
+    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Return a discarded delivery to the review queue."""
+        return await self._change(Verb.UNDO, delivery_id, actor, reason)
+
+    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+        """Mark a delivery delivered by hand."""
+        return await self._change(Verb.PROVE, delivery_id, actor, reason)
+
+    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+        """Make a pending delivery due at an instant."""
+        return await self._change(Verb.RESCHEDULE, delivery_id, actor, reason, due_at=at)
+
+    async def _change(
+        self, verb: Verb, delivery_id: str, actor: str, reason: str, **fields: Any
+    ) -> Delivery:
+        self._raise_trouble()
+        before = await self.delivery(delivery_id)
+        fields["status"] = after(verb, before.status)
+        changed = msgspec.structs.replace(before, revision=before.revision + 1, **fields)
+        self._deliveries[delivery_id] = changed
+        self._note(actor, verb, delivery_id, reason)
+        return changed
+
+    async def replay(self, message_id: str, *, actor: str, reason: str) -> Receipt:
+        """Make new deliveries from an old message."""
+        self._raise_trouble()
+        old = await self.message(message_id)
+        if old.sealed is None:
+            raise Conflict(f"the payload of {message_id} is purged")
+        self._note(actor, "replay", message_id, reason)
+        submission = Submission(payload=msgspec.Raw(old.sealed))
+        return self._route(old.flow, old.account, old.sealed, submission)
+
+    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Hold a lane."""
+        return await self._set_lane("pause", recipient, actor, reason, paused=reason)
+
+    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """End a pause."""
+        return await self._set_lane("resume", recipient, actor, reason, paused=None)
+
+    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Open a breaker until a person resets it."""
+        fields = {"breaker": BreakerState.OPEN, "retry_at": NEVER, "reason": reason, "manual": True}
+        return await self._set_lane("open_breaker", recipient, actor, reason, **fields)
+
+    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+        """Close a breaker."""
+        fields = {"breaker": BreakerState.CLOSED, "retry_at": 0, "reason": None, "manual": False}
+        return await self._set_lane("reset_breaker", recipient, actor, reason, **fields)
+
+    async def _set_lane(
+        self, action: str, recipient: str, actor: str, note: str, **fields: Any
+    ) -> LaneView:
+        self._raise_trouble()
+        lane = msgspec.structs.replace(await self.lane(recipient), **fields)
+        self._lanes[recipient] = lane
+        self._note(actor, action, recipient, note)
+        return lane
+
+    async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
+        """Remove everything that is old enough; everything is as old as its creation."""
+        self._raise_trouble()
+        self._note(actor, "purge", f"older than {older_than_ms} ms", reason)
+        return Pruned(payloads=0 if older_than_ms else len(self._messages))
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """Return one delivery, or raise `NotFound`."""
+        if delivery_id not in self._deliveries:
+            raise NotFound(f"no delivery {delivery_id!r}")
+        return self._deliveries[delivery_id]
+
+    async def message(self, message_id: str) -> Message:
+        """Return one message, or raise `NotFound`."""
+        if message_id not in self._messages:
+            raise NotFound(f"no message {message_id!r}")
+        return self._messages[message_id]
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries, newest first, at most `query.limit`."""
+        wanted = ("status", "recipient", "flow", "failure_class", "message_id")
+        asked = [(name, getattr(query, name)) for name in wanted if getattr(query, name)]
+        found = [
+            one
+            for one in sorted(self._deliveries.values(), key=lambda one: one.id, reverse=True)
+            if all(getattr(one, name) == value for name, value in asked)
+            and (query.cursor is None or one.id < query.cursor)
+            and (query.since is None or one.created_at >= query.since)
+        ]
+        return found[: query.limit]
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return events by position: oldest first with `after`, else newest first."""
+        found = [
+            one
+            for one in sorted(self.journal, key=lambda one: one.position)
+            if query.delivery_id in {None, one.attempt.delivery_id}
+            and query.recipient in {None, one.attempt.recipient}
+            and (query.start is None or one.attempt.retry_timestamp >= query.start)
+            and (query.end is None or one.attempt.retry_timestamp < query.end)
+        ]
+        if query.after is not None:
+            return [one for one in found if one.position > query.after][: query.limit]
+        below = query.before or NEVER
+        return [one for one in reversed(found) if one.position < below][: query.limit]
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        return [one for one in reversed(self._notes) if subject in {None, one.subject}][:limit]
+
+    async def lanes(self) -> list[LaneView]:
+        """Return every lane, by name."""
+        return [self._lanes[name] for name in sorted(self._lanes)]
+
+    async def lane(self, recipient: str) -> LaneView:
+        """Return one lane, or raise `NotFound`."""
+        if recipient not in self._lanes:
+            raise NotFound(f"no recipient {recipient!r}")
+        return self._lanes[recipient]
+
+    async def ready(self) -> bool:
+        """Tell whether the store takes writes."""
+        return self.writable
+
+    def metrics(self) -> str:
+        """Return one metric in Prometheus text format."""
+        return f"# TYPE holdfast_pending gauge\nholdfast_pending {len(self._deliveries)}\n"
+
+    def _id(self, prefix: str) -> str:
+        return f"{prefix}_{next(self._ids):032x}"
+
+    def _note(self, actor: str, action: str, subject: str, reason: str) -> None:
+        self._notes.append(Note(self._now, actor, action, subject, reason))
+
+    def _raise_trouble(self) -> None:
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

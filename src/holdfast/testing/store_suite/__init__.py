@@ -1,0 +1,26 @@
+"""The conformance suite of stores: every promise of `holdfast.store`, as tests.
+
+A store proves itself by a subclass in its tests:
+
+    class TestMyStore(StoreSuite):
+        @pytest.fixture
+        async def store(self) -> AsyncIterator[Store]: ...
+
+The fixture gives an empty store and closes it. The suite needs pytest with pytest-asyncio in auto
+mode.
+"""
+
+from holdfast.testing.store_suite.accepting import AcceptingSuite
+from holdfast.testing.store_suite.following import FollowingSuite
+from holdfast.testing.store_suite.keeping import KeepingSuite
+from holdfast.testing.store_suite.reading import ReadingSuite
+from holdfast.testing.store_suite.sums import SumsSuite
+from holdfast.testing.store_suite.transiting import TransitingSuite
+
+__all__ = ["StoreSuite"]
+
+
+class StoreSuite(
+    AcceptingSuite, TransitingSuite, FollowingSuite, ReadingSuite, KeepingSuite, SumsSuite
+):
+    """Subclass it, name the class `Test...` and give it a `store` fixture."""

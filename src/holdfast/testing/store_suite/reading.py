@@ -1,0 +1,216 @@
+"""What the engine and the doors ask: due, expired, lists, events."""
+
+import msgspec
+import pytest
+
+from holdfast.model.attempt import Result
+from holdfast.model.delivery import BANDS, Delivery, Status, Verb
+from holdfast.model.message import NEVER
+from holdfast.store import Accept, EventQuery, Find, Snapshot
+from holdfast.testing.store_suite.case import NOW, Case, Suite
+
+
+def _ids(deliveries: list[Delivery]) -> list[str]:
+    return [each.id for each in deliveries]
+
+
+async def _positions(case: Case, **filters: object) -> list[int]:
+    found = await case.store.events(msgspec.structs.replace(EventQuery(), **filters))
+    return [each.position for each in found]
+
+
+class ReadingSuite(Suite):
+    """`due`, `due_lanes`, `expired`, `find`, `events`."""
+
+    async def test_due_returns_the_delivery_with_its_message(self, case: Case) -> None:
+        """Digest and key stay in the store."""
+        message = case.message(key="k", digest=b"\x01" * 32, sealed=b"\x00\xff" * 50)
+        delivery = case.delivery(message)
+        await case.commit(accepts=(Accept(message, (delivery,)),))
+        (waiting,) = (await case.due()).waiting
+        assert waiting.delivery == delivery
+        assert waiting.message == msgspec.structs.replace(message, key=None, digest=b"")
+
+    async def test_due_leaves_out_what_may_not_be_sent_now(self, case: Case) -> None:
+        """Later ones, ended ones, other lanes and excluded ids are not returned."""
+        wanted, excluded, ended = await case.take(), await case.take(), await case.take()
+        await case.take(due_at=NOW + 1)
+        await case.take(recipient="east")
+        await case.change(ended, Verb.CANCEL)
+        page = await case.due(exclude=frozenset({excluded.id}))
+        assert [each.delivery for each in page.waiting] == [wanted]
+        assert page.emptied
+        assert page.next_due == NOW + 1
+
+    async def test_due_is_ordered_by_band_due_and_id(self, case: Case) -> None:
+        """High before low, first tries before retries, then the oldest due, then the id."""
+        low = await case.take(priority=0)
+        retry = await case.take(priority=9, attempt=1)
+        late = await case.take(priority=9)
+        twin = await case.take(priority=9)
+        early = await case.take(priority=9, due_at=NOW - 1)
+        normal = await case.take(priority=3)
+        page = await case.due()
+        expected = [early, late, twin, retry, normal, low]
+        assert [each.delivery for each in page.waiting] == expected
+
+    async def test_quotas_bound_each_band_and_emptied_tells(self, case: Case) -> None:
+        """Older rows of one band never crowd out another band."""
+        for _ in range(5):
+            await case.take(priority=9, due_at=NOW - 10)
+        low = await case.take(priority=0)
+        page = await case.due(quotas=(2, 0, 0, 0, 2, 0))
+        assert len(page.waiting) == 3
+        assert page.waiting[-1].delivery == low
+        assert not page.emptied
+        assert (await case.due(quotas=(5, 0, 0, 0, 1, 0))).emptied
+        assert not (await case.due(quotas=(0,) * BANDS)).emptied
+
+    async def test_excluded_rows_use_up_no_quota(self, case: Case) -> None:
+        """The quota is filled from below the excluded rows."""
+        taken = [await case.take() for _ in range(6)]
+        exclude = frozenset(_ids(taken[:4]))
+        page = await case.due(quotas=(0, 0, 2, 0, 0, 0), exclude=exclude)
+        assert [each.delivery for each in page.waiting] == taken[4:]
+        assert page.emptied
+
+    async def test_max_bytes_bounds_a_page_but_for_its_first_row(self, case: Case) -> None:
+        """Payloads are added up; one that is too large alone is returned alone."""
+        for _ in range(3):
+            message = case.message(sealed=bytes(1000))
+            await case.commit(accepts=(Accept(message, (case.delivery(message),)),))
+        assert len((await case.due(max_bytes=1)).waiting) == 1
+        page = await case.due(max_bytes=2000)
+        assert len(page.waiting) == 2
+        assert not page.emptied
+
+    async def test_next_due_is_the_lowest_of_all_bands(self, case: Case) -> None:
+        """It looks past the quotas and is NEVER when nothing waits for a time."""
+        assert (await case.due()).next_due == NEVER
+        await case.take(due_at=NOW)
+        assert (await case.due()).next_due == NEVER
+        await case.take(priority=9, due_at=NOW + 20)
+        await case.take(priority=0, due_at=NOW + 10)
+        assert (await case.due(quotas=(0,) * BANDS)).next_due == NOW + 10
+
+    async def test_due_lanes_names_lanes_with_pending_deliveries(self, case: Case) -> None:
+        """Each with its lowest due time; lanes where all has ended are not named."""
+        await case.take(due_at=NOW + 5)
+        await case.take(priority=0, attempt=1, due_at=NOW + 3)
+        ended = await case.take(recipient="east")
+        await case.take(recipient="south", due_at=NEVER)
+        await case.change(ended, Verb.CANCEL)
+        expected = [("north", NOW + 3), ("south", NEVER)]
+        assert sorted(await case.store.due_lanes()) == expected
+
+    async def test_expired_returns_the_earliest_pending_ones(self, case: Case) -> None:
+        """At the very instant it counts as expired; ended deliveries do not expire."""
+        second = await case.take(expires_at=NOW)
+        first = await case.take(expires_at=NOW - 5)
+        await case.take(expires_at=NOW + 1)
+        ended = await case.take(expires_at=NOW - 9)
+        await case.change(ended, Verb.CANCEL)
+        assert await case.store.expired(NOW, 10) == [first, second]
+        assert await case.store.expired(NOW, 1) == [first]
+
+    async def test_reading_what_does_not_exist_returns_none(self, case: Case) -> None:
+        """Unknown ids are no error."""
+        assert await case.store.get("dlv_none") is None
+        assert await case.store.message("msg_none") is None
+        assert (await case.due("nobody")).waiting == ()
+
+    @pytest.mark.parametrize("status", list(Status))
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            {},
+            {"recipient": "north"},
+            {"flow": "leads"},
+            {"failure_class": "server"},
+            {"since": NOW + 3000},
+            {"recipient": "east", "flow": "other", "failure_class": "server"},
+        ],
+        ids=str,
+    )
+    async def test_find_returns_what_matches_all_filters(
+        self, case: Case, filters: dict[str, object], status: Status
+    ) -> None:
+        """Newest first, with and without a status; pages joined by the cursor are the whole."""
+        everything = await self._mixture(case)
+        for query in (Find(), Find(status=status)):
+            asked = msgspec.structs.replace(query, **filters)
+            expected = [each for each in reversed(everything) if _matches(each, asked)]
+            assert await case.store.find(asked) == expected
+            paged: list[Delivery] = []
+            while page := await case.store.find(
+                msgspec.structs.replace(asked, limit=2, cursor=paged[-1].id if paged else None)
+            ):
+                paged += page
+            assert paged == expected
+
+    async def _mixture(self, case: Case) -> list[Delivery]:
+        """Return deliveries of every status, by id."""
+        ends = (None, Verb.SUCCEED, Verb.DIE, Verb.CANCEL)
+        found = []
+        for number in range(12):
+            case.now = NOW + number * 1000
+            message = case.message(flow="other" if number % 3 == 1 else "leads")
+            delivery = case.delivery(message, recipient="east" if number % 2 else "north")
+            await case.commit(accepts=(Accept(message, (delivery,)),))
+            failure = "server" if number % 4 > 1 else None
+            delivery = await case.change(delivery, Verb.RETRY, failure_class=failure)
+            verb = ends[number % 4]
+            found.append(delivery if verb is None else await case.change(delivery, verb))
+        return found
+
+    async def test_find_by_message_returns_its_deliveries(self, case: Case) -> None:
+        """Those of other messages are not returned."""
+        chain = await case.take_chain("north", "east")
+        await case.take()
+        found = await case.store.find(Find(message_id=chain[0].message_id))
+        assert _ids(found) == _ids(chain)[::-1]
+
+    async def test_events_follow_commit_order(self, case: Case) -> None:
+        """Positions rise; after goes forward, before goes back, both leave out the cursor."""
+        for _ in range(6):
+            await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+        newest = await _positions(case)
+        assert newest == sorted(newest, reverse=True)
+        assert len(newest) == 6
+        assert await _positions(case, after=0) == newest[::-1]
+        assert await _positions(case, after=newest[2], limit=1) == [newest[1]]
+        assert await _positions(case, before=newest[3]) == newest[4:]
+        assert await _positions(case, limit=2) == newest[:2]
+
+    async def test_events_are_filtered(self, case: Case) -> None:
+        """By delivery, recipient and time, alone and together, in both directions."""
+        places: dict[str, int] = {}
+        for number, recipient in enumerate(("north", "east", "north")):
+            case.now = NOW + number
+            delivery = await case.take(recipient=recipient)
+            await case.change(delivery, Verb.SUCCEED, Result.SUCCESS)
+            places[delivery.id] = (await _positions(case))[0]
+        (first, second, third) = places.values()
+        assert await _positions(case, delivery_id=list(places)[1]) == [second]
+        assert await _positions(case, recipient="north") == [third, first]
+        assert await _positions(case, recipient="north", after=0) == [first, third]
+        assert await _positions(case, start=NOW + 1) == [third, second]
+        assert await _positions(case, end=NOW + 1) == [first]
+        assert await _positions(case, start=NOW + 1, end=NOW + 2, after=0) == [second]
+        assert await _positions(case, recipient="north", start=NOW + 1) == [third]
+        assert await _positions(case, delivery_id=next(iter(places)), recipient="east") == []
+
+    async def test_events_join_their_snapshots(self, case: Case) -> None:
+        """A snapshot is written once; the first body stays, an absent one is null."""
+        snapshots = (Snapshot("policy-1", b'{"max_retries": 3}'), Snapshot("policy-1", b"{}"))
+        await case.commit(snapshots=snapshots)
+        await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+        (event,) = await case.store.events(EventQuery())
+        assert msgspec.json.decode(event.configuration) == {"max_retries": 3}
+        assert msgspec.json.decode(event.context) is None
+
+
+def _matches(delivery: Delivery, query: Find) -> bool:
+    fields = ("status", "recipient", "flow", "failure_class")
+    same = all(getattr(query, name) in {None, getattr(delivery, name)} for name in fields)
+    return same and (query.since is None or delivery.created_at >= query.since)
