@@ -88,14 +88,15 @@ def summary(kind: type) -> str:
 
 def error_codes() -> dict[str, tuple[int, str]]:
     """Return code -> (HTTP status, meaning) of every error."""
-    found = {name: (status, _DOOR[name]) for name, status in door_codes().items() if name in _DOOR}
+    found: dict[str, tuple[int, str]] = {}
     queue: list[type[errors.HoldfastError]] = [errors.HoldfastError]
     while queue:
         kind = queue.pop()
         queue += [one for one in kind.__subclasses__() if one.__module__ == errors.__name__]
         if kind is not errors.HoldfastError:
             found[kind.code] = (status_of(kind.__new__(kind)), summary(kind))
-    return found
+    doors = {name: status for name, status in door_codes().items() if name not in found}
+    return found | {name: (status, _DOOR[name]) for name, status in doors.items()}
 
 
 _DOOR: Final = {

@@ -91,12 +91,16 @@ def test_events_are_counted_once() -> None:
     assert [line.text for line in seen.lines] == ["acme: retry 2 of …dlv_1 succeeded"]
 
 
-def test_history_is_bounded() -> None:
-    """However much happens, the picture keeps only the last lines."""
+def test_history_is_bounded_and_keeps_what_is_rare() -> None:
+    """Many events of a kind are told now and then, and the lines are bounded."""
     seen = Picture()
-    base = {"delivery_id": "dlv_1", "recipient": "acme", "outcome": "success"}
-    for position in range(1, 500):
-        seen.see_events([event(base | {"position": position, "attempt_number": 1})], NOW)
+    base = {"delivery_id": "dlv_1", "outcome": "success", "attempt_number": 1}
+    for position in range(1, 101):
+        seen.see_events([event(base | {"position": position, "recipient": "flaky"})], NOW)
+    assert len(seen.lines) == 1
+    for position in range(101, 500):
+        item = base | {"position": position, "recipient": f"r{position}"}
+        seen.see_events([event(item)], NOW + position)
     assert len(seen.lines) == 50
 
 
@@ -119,7 +123,7 @@ def test_the_closing_table_proves_the_count() -> None:
             drawn(closing(seen, seconds=60, leads=456, confirmed=same, repeats=3), 200)
         ).split()
     )
-    assert "deliveries of 456 leads accepted in 1 min" in text
+    assert "deliveries of 456 leads accepted in 60 s" in text
     assert "600 different leads" in text
     assert "They agree." in text
     assert "590 delivered at the first try" in text

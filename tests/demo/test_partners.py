@@ -90,6 +90,7 @@ async def test_partners_are_real_servers_and_leave_with_the_context() -> None:
     partners = Partners(asleep=60, per_second=5, seed=1)
     async with partners, ClientBuilder().timeout(timedelta(seconds=10)).build() as client:
         pids = partners.pids
+        await partners.open_doors()
         status, answer = await post(client, partners.urls[Kind.ACME], "k1", lead(1))
         assert (status, answer["outcome"]) == (200, "success")
         with pytest.raises(ConnectError):
@@ -106,6 +107,7 @@ async def test_the_sleeper_wakes_up() -> None:
     """After its sleep `sleeper` serves on the port it had announced."""
     clock = SystemClock()
     async with Partners(asleep=0.5, per_second=5, seed=1) as partners:
+        await partners.open_doors()
         async with ClientBuilder().timeout(timedelta(seconds=10)).build() as client:
             for _ in range(200):
                 try:

@@ -26,10 +26,11 @@ def an_event(**fields: object) -> Event:
         (0, "0.0 s"),
         (840, "0.8 s"),
         (12_000, "12 s"),
-        (59_400, "59 s"),
-        (59_600, "1 min"),
+        (100_000, "100 s"),
+        (119_600, "2 min"),
         (180_000, "3 min"),
-        (3_600_000, "1 h"),
+        (3_600_000, "60 min"),
+        (7_200_000, "2 h"),
         (100_000_000, "28 h"),
         (259_200_000, "3 d"),
         (-5, "0.0 s"),
@@ -96,12 +97,13 @@ def test_events_are_told_when_they_are_news() -> None:
     )
     retry = {"type": "retry", "at": "2026-09-21T14:13:22.000Z"}
     failed = an_event(
-        failure_reason="HTTP 503",
+        failure_reason="what caused this try is not what came of it",
+        error_details={"class": "server", "message": "status=503: busy"},
         next_action=retry,
         retry_timestamp="2026-09-21T14:13:20.000Z",
     )
-    assert told(failed) == "flaky: …89abcdef failed (HTTP 503), next try in 2.0 s"
-    dead = an_event(failure_reason="Invalid postal code", next_action={"type": "dead_letter"})
+    assert told(failed) == "flaky: …89abcdef failed (status=503: busy), next try in 2.0 s"
+    dead = an_event(next_action={"type": "dead_letter", "reason": "Invalid postal code"})
     assert told(dead) == "flaky: …89abcdef needs review (Invalid postal code)"
     assert told(an_event(next_action=retry, counted=False)) is None
 

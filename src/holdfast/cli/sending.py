@@ -188,7 +188,9 @@ def _problem(result: dict[str, Any]) -> Problem | None:
 
 
 def _stopped(complaint: Complaint, number: int, tally: Tally) -> Complaint:
-    """Add to a complaint where the file can be taken up again."""
+    """Add to a complaint where the file can be taken up again, if anything was taken."""
+    if tally == Tally():
+        return complaint
     done = f"{_sums(tally)}; stopped at line {number:,}"
     hint = f"go on with --from-line {number} (lines with a key are never taken twice)"
     return Complaint(f"{complaint}. {done}: {hint}", complaint.exit_code)

@@ -144,7 +144,8 @@ def _attempt(item: dict[str, Any]) -> Text:
     text = Text(f"\n  {item.get('attempt_number', 0):>3} ", style="bold")
     text.append(f"{when(item.get('request_timestamp') or item.get('retry_timestamp'))}  ")
     text.append(f"{outcome:8}", style="green" if outcome == "success" else "red")
-    text.append(f"{span(item.get('latency_ms') or 0):>7}  ")
+    took = item.get("latency_ms") or 0
+    text.append(f"{f'{took:.0f} ms' if took < 1000 else span(took):>7}  ")
     error = item.get("error_details") or {}
     good = item.get("success_indicators") or {}
     shown = error.get("message") or error.get("code") or _proof(good) or ""

@@ -141,22 +141,24 @@ def closing(
         (sums.created, f"deliveries of {leads:,} leads accepted in {span(seconds * 1000)}"),
         (picture.first_try, "delivered at the first try"),
         (picture.by_retry, "brought home by retries and probes"),
-        (sums.dead, "in review: the partner refused them for a reason of its own"),
+        (sums.dead, "in review, each with its reason"),
         (sums.pending, "still waiting; they are safe on disk and go on at the next start"),
     ]
+    if (likely := sums.delivered - picture.proven) > 0:
+        rows.insert(3, (likely, "likely delivered before a crash: the partner has them already"))
     for count, text in rows:
         table.add_row(f"{count:,}", text)
-    return Group(Text(), table, Text(), _proof(sums.delivered, confirmed, repeats))
+    return Group(Text(), table, Text(), _proof(picture.proven, confirmed, repeats))
 
 
-def _proof(delivered: int, confirmed: dict[str, int], repeats: int) -> Text:
+def _proof(proven: int, confirmed: dict[str, int], repeats: int) -> Text:
     theirs = sum(confirmed.values())
     counted = ", ".join(f"{name} {count:,}" for name, count in sorted(confirmed.items()))
     text = Text(f"The partners counted {theirs:,} different leads ({counted}); ")
-    if theirs == delivered:
-        text.append(f"Holdfast counts {delivered:,} delivered. They agree.", style="green")
+    if theirs == proven:
+        text.append(f"Holdfast counts {proven:,} delivered. They agree.", style="green")
     else:
-        text.append(f"Holdfast counts {delivered:,}; what differs was on its way.", style="yellow")
+        text.append(f"Holdfast counts {proven:,}; what differs was on its way.", style="yellow")
     if repeats:
         text.append(f" {repeats:,} repeated requests were recognised by their Idempotency-Key.")
     return text

@@ -67,14 +67,15 @@ def leads(seed: int, run: str) -> Iterator[Lead]:
 
     Args:
         seed: seed of all draws.
-        run: start of every idempotency key, so that two runs on one data folder do not collide.
+        run: part of every idempotency key and mail address, so that two runs on one data folder
+            do not collide.
     """
     rng = random.Random(seed)  # noqa: S311  # made-up people need no strong randomness
     earlier: list[dict[str, Any]] = []
     number = 0
     while True:
         number += 1
-        person = _person(rng, number)
+        person = _person(rng, f"{run}-{number}")
         if earlier and rng.random() < REPEAT_SHARE:
             person = rng.choice(earlier)
         elif rng.random() < TYPO_SHARE:
@@ -84,13 +85,13 @@ def leads(seed: int, run: str) -> Iterator[Lead]:
         yield _lead(rng, person, f"{run}-{number:06d}")
 
 
-def _person(rng: random.Random, number: int) -> dict[str, Any]:
+def _person(rng: random.Random, tag: str) -> dict[str, Any]:
     first, last = rng.choice(_FIRST), rng.choice(_LAST)
     city, state, postal_code, region = rng.choice(_PLACES)
     return {
         "first_name": first,
         "last_name": last,
-        "email": f"{first}.{last}.{number}@example.com".lower(),
+        "email": f"{first}.{last}.{tag}@example.com".lower(),
         "phone": f"+1{rng.randint(201, 989)}555{rng.randint(100, 199):04d}",
         "ssn": f"000-{rng.randint(10, 99)}-{rng.randint(1000, 9999)}",
         "city": city,

@@ -14,6 +14,8 @@ LINES_MAX: Final = 50
 _RATE_MS: Final = 1000
 """One bar of a sparkline is this long."""
 _BARS_MAX: Final = 60
+_QUIET_MS: Final = 2000
+"""Events of one kind and recipient are told once in so long: what is rare must stay in sight."""
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -74,12 +76,18 @@ class Picture:
         self.started: Totals | None = None
         self.unreachable: str | None = None
         self._bars: dict[str, deque[float]] = {}
+        self._told: dict[tuple[str, str], int] = {}
         self._measured: dict[str, tuple[int, int]] = {}
 
     @property
     def totals(self) -> Totals:
         """Return the sums of all lanes."""
         return totals(self.lanes.values())
+
+    @property
+    def proven(self) -> int:
+        """Return how many deliveries succeeded while we looked: each has its event."""
+        return self.first_try + self.by_retry
 
     def rates(self, recipient: str) -> list[float]:
         """Return deliveries per second, one number per second, newest last."""
@@ -108,7 +116,12 @@ class Picture:
                 self.by_retry += not first
             if (text := told(event)) is not None:
                 tone = "dead" if event.next_type == "dead_letter" else event.outcome
-                self.lines.append(Line(now, text, tone))
+                self._tell((event.recipient, tone), Line(now, text, tone))
+
+    def _tell(self, kind: tuple[str, str], line: Line) -> None:
+        if line.at - self._told.get(kind, -_QUIET_MS) >= _QUIET_MS:
+            self._told[kind] = line.at
+            self.lines.append(line)
 
     def _measure(self, lane: Lane, now: int) -> None:
         at, delivered = self._measured.setdefault(lane.recipient, (now, lane.delivered))

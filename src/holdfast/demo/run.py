@@ -191,9 +191,7 @@ class _Demo:
                 await watch.look(self._picture, self._clock.now())
             except Unreachable:
                 break
-            now = self._picture.totals
-            ours = now.since(self._picture.started or now).delivered
-            if ours == sum(count.confirmed for count in stats.values()):
+            if self._picture.proven == sum(count.confirmed for count in stats.values()):
                 break
             await self._clock.sleep_until(self._clock.now() + _AGREE_MS)
         return stats

@@ -16,8 +16,8 @@ def span(ms: float) -> str:
     seconds = max(0.0, ms) / 1000
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    for size, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        if round(seconds / size) < (60 if unit != "h" else 48):
+    for size, unit, below in ((1, "s", 120), (60, "min", 120), (3600, "h", 48)):
+        if round(seconds / size) < below:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
 
@@ -81,9 +81,9 @@ def told(event: Event) -> str | None:
             return None
         kind = "retry" if event.counted else "try"
         return f"{event.recipient}: {kind} {event.attempt_number} of …{short} succeeded"
-    why = clean(event.failure_reason or event.failure_class or event.outcome, 48)
+    why = clean(event.message or event.failure_class or event.outcome, 48)
     if event.next_type == "dead_letter":
-        return f"{event.recipient}: …{short} needs review ({why})"
+        return f"{event.recipient}: …{short} needs review ({clean(event.next_reason or why, 48)})"
     if event.next_type == "retry" and event.counted:
         wait = ""
         if event.next_at is not None and event.retry_timestamp is not None:

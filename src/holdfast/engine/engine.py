@@ -28,7 +28,7 @@ from holdfast.model.flow import Catalog
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Gate
-from holdfast.store import Accept, Applied, Counts, Ownership, Retention, Store, Waiting
+from holdfast.store import Accept, Counts, Ownership, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
 
@@ -151,7 +151,13 @@ class Engine:
         settings = self.settings
         book = Book(self.catalog)
         self._states: dict[str, LaneState] = {}
-        self.writer = Writer(self.store, self.clock, self.ownership.epoch, self.lost.set)
+        self.writer = Writer(
+            self.store,
+            self.clock,
+            self.ownership.epoch,
+            on_lost=self.lost.set,
+            on_commit=self._pump,
+        )
         self.dispatcher = Dispatcher(
             self.store,
             self.clock,
@@ -177,7 +183,7 @@ class Engine:
             sampler=self.sampler,
             book=book,
             meter=self.meter,
-            on_settled=self._on_settled,
+            wake=self._wake,
         )
         self.intake = Intake(
             self.writer,
@@ -294,13 +300,14 @@ class Engine:
 
     # -- what happened ----------------------------------------------------------------------
 
-    def _on_settled(self, lane: Lane, applied: Applied) -> None:
-        for recipient in applied.woken:
-            woken = self.lane(recipient)
-            woken.noted(0)
-            self.dispatcher.stir(woken)
-        self.dispatcher.stir(lane)
+    def _pump(self) -> None:
         self.dispatcher.pump()
+
+    def _wake(self, recipient: str) -> None:
+        """Look for what a settled delivery released in another lane."""
+        lane = self.lane(recipient)
+        lane.noted(0)
+        self.dispatcher.stir(lane)
 
     async def _refresh(self) -> None:
         self.counts = await self.store.counts()

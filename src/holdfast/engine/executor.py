@@ -33,8 +33,6 @@ from holdfast.vault import Vault
 CRASHES_MAX: Final = 3
 """Claims without an end after which a delivery is dead `WORKER_CRASH`."""
 
-OnSettled = Callable[[Lane, Applied], None]
-
 
 class Flight(msgspec.Struct, frozen=True, gc=False):
     """A send on the wire; `started` in ms since the epoch."""
@@ -59,7 +57,7 @@ class Executor:
         clock: time.
         rng: ids and jitter.
         sampler: the events' context.
-        on_settled: called after a try's commit.
+        wake: looks at a lane in which a settled delivery released another.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Executor:
         sampler: Sampler,
         book: Book,
         meter: Meter,
-        on_settled: OnSettled,
+        wake: Callable[[str], None],
     ) -> None:
         self._channels = channels
         self._writer = writer
@@ -83,7 +81,7 @@ class Executor:
         self._clock = clock
         self._rng = rng
         self._sampler = sampler
-        self._on_settled = on_settled
+        self._wake = wake
         self.book = book
         self._meter = meter
         self.in_flight: dict[str, Flight] = {}
@@ -291,11 +289,15 @@ class Executor:
 
     def _settled(self, lane: Lane, after: Delivery, applied: Applied) -> None:
         """The change is on disk: free the slot, remember when the delivery is due again."""
-        lane.settled(after, waits=after.status is Status.PENDING and applied.applied)
+        waits = after.status is Status.PENDING
+        lane.settled(after, waits=waits and applied.applied)
         if not applied.applied:
             lane.noted(0)  # whatever changed it may have made it due
+        if waits or not applied.applied:
+            self._dispatcher.stir(lane)
         self._dispatcher.settled()
-        self._on_settled(lane, applied)
+        for recipient in applied.woken:
+            self._wake(recipient)
 
 
 def _possibly_sent(delivery: Delivery, lane: Lane) -> bool:

@@ -27,6 +27,7 @@ from holdfast.telemetry import LogEvent, log
 
 BATCH_MAX: Final = 2_000
 """Most accepts and most transitions in one transaction, so that a commit stays short."""
+HOUR_MS: Final = 3_600_000
 RETRY_MS: Final = 500
 """Pause before refused settlements are written again."""
 
@@ -42,19 +43,30 @@ class Writer:
         clock: time of the batches.
         epoch: of this owner; a later owner makes every commit fail.
         on_lost: called once when this process is no longer the owner.
+        on_commit: called after the answers of a commit were given.
     """
 
-    def __init__(self, store: Store, clock: Clock, epoch: int, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        epoch: int,
+        *,
+        on_lost: Callable[[], None],
+        on_commit: Callable[[], None],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._epoch = epoch
         self._on_lost = on_lost
+        self._on_commit = on_commit
         self._accepts: list[tuple[Accept, OnAccepted]] = []
         self._transitions: list[tuple[Transition, OnApplied]] = []
         self._lanes: dict[str, LaneState] = {}
         self._notes: list[Note] = []
         self._snapshots: dict[str, Snapshot] = {}
         self._written: set[str] = set()
+        self._hour = -1
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -151,9 +163,11 @@ class Writer:
         lanes, self._lanes = self._lanes, {}
         notes, self._notes = self._notes, []
         snapshots, self._snapshots = self._snapshots, {}
+        now = self._clock.now()
+        self._remember(snapshots, now)
         batch = Batch(
             self._epoch,
-            self._clock.now(),
+            now,
             tuple(accept for accept, _ in accepts),
             tuple(transition for transition, _ in transitions),
             tuple(lanes.values()),
@@ -167,12 +181,21 @@ class Writer:
             raise
         except StoreError as error:
             self._snapshots = snapshots | self._snapshots
+            self._written.difference_update(snapshots)
             self._lanes = lanes | self._lanes
             self._notes = notes + self._notes
             await self._singly(accepts, transitions, error)
             return
-        self._written.update(snapshots)
         _deliver(accepts, transitions, committed)
+        self._on_commit()
+
+    def _remember(self, snapshots: dict[str, Snapshot], now: int) -> None:
+        """Note what is written; anew every hour, as retention may remove what is long unused."""
+        hour = now // HOUR_MS
+        if hour != self._hour:
+            self._hour = hour
+            self._written.clear()
+        self._written.update(snapshots)
 
     async def _commit(self, batch: Batch) -> Committed:
         committed = await self._store.commit(batch)
@@ -213,6 +236,7 @@ class Writer:
                 self._complain(error)
                 answer(error)
         self._transitions = kept + self._transitions
+        self._on_commit()
         if kept or self._lanes:
             await self._clock.sleep_until(self._clock.now() + RETRY_MS)
 

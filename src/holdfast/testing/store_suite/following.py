@@ -45,8 +45,9 @@ class FollowingSuite(Suite):
         assert counts["east"] == counts["south"] == Counts(created=1, discarded=1)
 
     async def test_a_redrive_lets_the_followers_wait_again(self, case: Case) -> None:
-        """They are pending with due NEVER, whatever the depth."""
+        """They are pending with due NEVER, whatever the depth and whatever it was before."""
         chain = await case.take_chain(*CHAIN)
+        await case.change(chain[1], Verb.RESCHEDULE, due_at=NOW)
         dead = await case.change(chain[0], Verb.DIE)
         redriven = await case.change(dead, Verb.REDRIVE, due_at=NOW)
         waiting = [(Status.PENDING, False), (Status.PENDING, True), (Status.PENDING, True)]

@@ -196,6 +196,7 @@ class ReadingSuite(Suite):
         assert await _positions(case, recipient="north", after=0) == [first, third]
         assert await _positions(case, start=NOW + 1) == [third, second]
         assert await _positions(case, end=NOW + 1) == [first]
+        assert await _positions(case, start=NOW, before=third) == [second, first]
         assert await _positions(case, start=NOW + 1, end=NOW + 2, after=0) == [second]
         assert await _positions(case, recipient="north", start=NOW + 1) == [third]
         assert await _positions(case, delivery_id=next(iter(places)), recipient="east") == []

@@ -1,0 +1,301 @@
+"""The file itself: whose it is, who may have it, how large it gets, how it is read."""
+
+import asyncio
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from holdfast.errors import InvalidInput, StoreBusy, StoreFull, StoreMismatch
+from holdfast.model.delivery import Verb
+from holdfast.store import Accept, Batch, Retention
+from holdfast.stores.sqlite import SqliteStore, opening, pruning
+from holdfast.stores.sqlite.sql import Bulk, migrations, sql
+from holdfast.stores.sqlite.store import WAL_PAGES
+from holdfast.testing.store_suite.case import NOW, Case
+
+QUERIES = Path(opening.__file__).parent / "queries"
+SCHEMA = Path(opening.__file__).parent / "schema.sql"
+QUOTA = 2_000_000
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from holdfast.stores.sqlite import SqliteStore
+store = SqliteStore.open(Path(sys.argv[1]), inline=True)
+asyncio.run(store.acquire(0))
+print("owned", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a place for a store."""
+    return tmp_path / "holdfast.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    """Return a store with a quota."""
+    store = SqliteStore.open(path, quota_bytes=QUOTA, synchronous="OFF")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def case(store: SqliteStore) -> Case:
+    """Return the store, owned."""
+    return Case(store, await store.acquire(NOW))
+
+
+def _large(case: Case, size: int) -> Accept:
+    message = case.message(sealed=bytes(size))
+    return Accept(message, (case.delivery(message),))
+
+
+async def test_a_store_that_is_opened_again_has_everything(path: Path) -> None:
+    """Closing and opening changes nothing, with threads and without."""
+    first = SqliteStore.open(path)
+    delivery = await Case(first, await first.acquire(NOW)).take()
+    await first.close()
+    for inline in (True, False):
+        store = SqliteStore.open(path, inline=inline)
+        assert await store.get(delivery.id) == delivery
+        await store.close()
+
+
+async def test_a_simulated_crash_keeps_what_was_committed() -> None:
+    """A store over the connection of an abandoned one goes on where that stood."""
+    connection = apsw.Connection(":memory:")
+    first = SqliteStore.over(connection)
+    delivery = await Case(first, await first.acquire(NOW)).take()
+    connection.execute("BEGIN; DELETE FROM deliveries")
+    assert first.abandon() is connection
+    second = SqliteStore.over(connection)
+    assert await second.get(delivery.id) == delivery
+    assert not (await second.acquire(NOW)).clean
+    await second.close()
+    connection.close()
+
+
+async def test_a_second_owner_is_refused_until_the_first_is_gone(path: Path) -> None:
+    """The error names the file and the process; closing gives the lock back."""
+    first, second = SqliteStore.open(path), SqliteStore.open(path)
+    await first.acquire(NOW)
+    with pytest.raises(StoreBusy, match=r"holdfast\.db\.lock is locked by process \d+"):
+        await second.acquire(NOW)
+    await first.close()
+    assert (await second.acquire(NOW)).epoch == 2
+    await second.close()
+
+
+@pytest.fixture
+def owner(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Return another process that owns the store."""
+    command = [sys.executable, "-c", OWNER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"owned\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.slow
+async def test_another_process_is_refused_and_a_dead_one_is_not_in_the_way(
+    path: Path, owner: subprocess.Popen[bytes]
+) -> None:
+    """The lock goes with its process, however that ends."""
+    store = SqliteStore.open(path)
+    with pytest.raises(StoreBusy, match=f"process {owner.pid};"):
+        await store.acquire(NOW)
+    owner.kill()
+    owner.wait()
+    assert not (await store.acquire(NOW)).clean
+    await store.close()
+
+
+def test_foreign_files_are_refused_and_left_alone(path: Path) -> None:
+    """Neither text nor the SQLite file of another program is touched."""
+    path.write_text("these are not the rows you are looking for" * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreMismatch, match=re.escape(str(path))):
+        SqliteStore.open(path)
+    assert path.read_bytes() == before
+    path.unlink()
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE theirs (x); PRAGMA application_id = 7")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreMismatch, match="application id is 0x7"):
+        SqliteStore.open(path)
+    assert path.read_bytes() == before
+
+
+async def test_a_newer_schema_is_refused(path: Path) -> None:
+    """A downgrade never works on data it does not understand."""
+    await SqliteStore.open(path).close()
+    newer = apsw.Connection(str(path))
+    newer.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+    newer.close()
+    with pytest.raises(StoreMismatch, match="newer"):
+        SqliteStore.open(path)
+
+
+@pytest.mark.parametrize("settings", [{"synchronous": "MAYBE"}, {"quota_bytes": 0}], ids=str)
+def test_settings_out_of_range_are_refused(path: Path, settings: dict[str, object]) -> None:
+    """The error names the setting, and no file is made."""
+    with pytest.raises(InvalidInput, match=next(iter(settings))):
+        SqliteStore.open(path, **settings)  # type: ignore[arg-type]
+    assert not path.exists()
+
+
+async def test_the_files_are_private(path: Path, case: Case) -> None:
+    """Only the owner of the process may read them."""
+    await case.take()
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def _shape(connection: apsw.Connection) -> list[tuple[str, ...]]:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
+    return [(kind, name, _plain(text or "")) for kind, name, text in rows]
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"--.*", "", text).split())
+
+
+def test_the_schema_is_what_the_migrations_make() -> None:
+    """`schema.sql` can be read instead of the migrations."""
+    migrated, whole = apsw.Connection(":memory:"), apsw.Connection(":memory:")
+    opening.migrate(migrated)
+    whole.execute(SCHEMA.read_text())
+    assert _shape(migrated) == _shape(whole)
+    migrated.close()
+    whole.close()
+
+
+def test_every_query_is_valid_and_explained() -> None:
+    """Each file begins with a comment and fits the schema."""
+    connection = apsw.Connection(":memory:")
+    opening.migrate(connection)
+    for file in sorted(QUERIES.glob("*.sql")):
+        assert file.read_text().startswith("-- "), file.name
+        values = dict.fromkeys(re.findall(r":(\w+)", sql(file.stem)), "[]")
+        connection.execute(
+            "EXPLAIN " + sql(file.stem), values or (None,) * sql(file.stem).count("?")
+        )
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["due", "due_lanes", "delivery_states", "expired", "waiting", "find_recipient"]
+)
+def test_no_frequent_query_scans_a_table(name: str) -> None:
+    """Every table with as many rows as there are deliveries is reached by an index."""
+    connection = apsw.Connection(":memory:")
+    opening.migrate(connection)
+    values = dict.fromkeys(re.findall(r":(\w+)", sql(name)), "[]")
+    plan = connection.execute("EXPLAIN QUERY PLAN " + sql(name), values)
+    scans = [
+        step for *_, step in plan if re.match(r"SCAN (deliveries|messages|attempts|d|m)\b", step)
+    ]
+    assert scans == []
+    connection.close()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 8, 9, 33, 127, 500, 3000])
+def test_bulk_statements_write_exactly_their_rows(number: int) -> None:
+    """Padding leaves no trace, whatever the number."""
+    connection = apsw.Connection(":memory:")
+    opening.migrate(connection)
+    rows = [(f"r{each}", "{}") for each in range(number)]
+    assert Bulk("save_lanes").run(connection, rows) == number
+    found = connection.execute("SELECT recipient, body FROM lanes").fetchall()
+    assert sorted(found) == sorted(rows)
+    connection.close()
+
+
+async def test_the_quota_refuses_and_room_is_found_again_without_reopening(
+    store: SqliteStore, case: Case
+) -> None:
+    """Removed payloads leave pages that are free again, inside the file."""
+    taken = []
+    while (await store.space()).free > 150_000:
+        member = _large(case, 100_000)
+        await case.commit(accepts=(member,))
+        taken.append(member.deliveries[0])
+    with pytest.raises(StoreFull):
+        await case.commit(accepts=(_large(case, 300_000),))
+    full = await store.space()
+    assert full.used <= QUOTA
+    assert full.free < 200_000
+    for delivery in taken:
+        await case.change(delivery, Verb.SUCCEED)
+    await store.prune(NOW, Retention(payloads=NOW + 1))
+    assert (await store.space()).free > 1_000_000
+    await case.commit(accepts=(_large(case, 100_000),))
+
+
+async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: Path) -> None:
+    """Retention reads first and removes later; a redrive in between keeps payload and rows."""
+    store = SqliteStore.open(path, inline=True)
+    case = Case(store, await store.acquire(NOW))
+    dead = await case.change(await case.take(), Verb.DIE)
+    connection = store.abandon()
+    places = pruning.candidates(connection, "payloads", NOW + 1, 10)
+    assert places == pruning.candidates(connection, "rows", NOW + 1, 10)
+    assert len(places) == 1
+    await case.change(dead, Verb.REDRIVE)
+    assert pruning.prune_payloads(connection, places, NOW + 1) == 0
+    assert pruning.prune_rows(connection, places, NOW + 1) == 0
+    assert pruning.candidates(connection, "payloads", NOW + 1, 10) == []
+    assert pruning.candidates(connection, "rows", NOW + 1, 10) == []
+    await store.close()
+
+
+async def test_the_log_stays_bounded_under_a_steady_load(path: Path) -> None:
+    """It is carried over beside the commits and begun anew."""
+    store = SqliteStore.open(path, synchronous="OFF")
+    case = Case(store, await store.acquire(NOW))
+    largest = written = 0
+    while written < 8 * WAL_PAGES * 4096:
+        await case.commit(accepts=(_large(case, 500_000),))
+        written += 500_000
+        largest = max(largest, path.with_name("holdfast.db-wal").stat().st_size)
+    assert largest < written / 2
+    await store.close()
+
+
+async def test_readers_do_not_wait_for_a_writer(path: Path, store: SqliteStore, case: Case) -> None:
+    """While a foreign transaction holds the write lock, every question is answered."""
+    delivery = await case.take()
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE; DELETE FROM deliveries")
+    commit = asyncio.create_task(case.take())
+    assert await store.get(delivery.id) == delivery
+    assert len((await case.due()).waiting) == 1
+    assert await store.due_lanes() == [("north", NOW)]
+    assert not commit.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await commit
+
+
+async def test_commits_under_way_finish_before_closing(path: Path) -> None:
+    """What was asked for before `close` is on disk afterwards."""
+    store = SqliteStore.open(path)
+    case = Case(store, await store.acquire(NOW))
+    member = _large(case, 10)
+    commit = asyncio.create_task(store.commit(Batch(case.epoch, NOW, accepts=(member,))))
+    await asyncio.sleep(0)  # noqa: TID251  # the commit must have been handed over
+    await store.close()
+    assert (await commit).accepts[0].message_id == member.message.id
+    again = SqliteStore.open(path, inline=True)
+    assert await again.message(member.message.id) == member.message
+    await again.close()
