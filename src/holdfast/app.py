@@ -1,5 +1,6 @@
 """Composition root: a configuration in, a ready engine out. Alone names backends."""
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Final
@@ -139,4 +140,9 @@ def migrate(config: Config) -> str:
         StoreMismatch: the file is not ours, or from a newer version.
     """
     path = prepare_data(config) / STORE_FILE
-    return SqliteStore.migrate(path)
+    before = SqliteStore.version(path)
+    asyncio.run(SqliteStore.open(path, inline=True).close())
+    after = SqliteStore.version(path)
+    if before == after:
+        return f"{path} is at schema version {after}; nothing to do"
+    return f"{path} went from schema version {before} to {after}"

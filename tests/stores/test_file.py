@@ -85,11 +85,12 @@ async def test_a_simulated_crash_keeps_what_was_committed() -> None:
 
 async def test_a_second_owner_is_refused_until_the_first_is_gone(path: Path) -> None:
     """The error names the file and the process; closing gives the lock back."""
-    first, second = SqliteStore.open(path), SqliteStore.open(path)
+    first = SqliteStore.open(path)
     await first.acquire(NOW)
     with pytest.raises(StoreBusy, match=r"holdfast\.db\.lock is locked by process \d+"):
-        await second.acquire(NOW)
+        SqliteStore.open(path)
     await first.close()
+    second = SqliteStore.open(path)
     assert (await second.acquire(NOW)).epoch == 2
     await second.close()
 
@@ -110,11 +111,11 @@ async def test_another_process_is_refused_and_a_dead_one_is_not_in_the_way(
     path: Path, owner: subprocess.Popen[bytes]
 ) -> None:
     """The lock goes with its process, however that ends."""
-    store = SqliteStore.open(path)
     with pytest.raises(StoreBusy, match=f"process {owner.pid};"):
-        await store.acquire(NOW)
+        SqliteStore.open(path)
     owner.kill()
     owner.wait()
+    store = SqliteStore.open(path)
     assert not (await store.acquire(NOW)).clean
     await store.close()
 

@@ -30,6 +30,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_BACKLOG: Final = 1024
 _BODY_MAX: Final = 1_000_000
 _REMEMBERED_MAX: Final = 500_000
 """Keys and people a partner remembers; far more than a demo sends."""
@@ -231,11 +232,13 @@ async def _serve(options: argparse.Namespace) -> None:
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((options.host, options.port))
+        if not options.asleep:
+            sock.listen(_BACKLOG)
         port = sock.getsockname()[1]
         line = {"kind": options.kind, "url": f"http://{options.host}:{port}"}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-        # Bound but not listening: the port is ours and connections to it are refused.
+        # While it sleeps it is bound but not listening: the port is ours, connections are refused.
         await clock.sleep_until(clock.now() + round(options.asleep * 1000))
         config = uvicorn.Config(partner, log_level="warning", access_log=False, lifespan="off")
         await uvicorn.Server(config).serve(sockets=[sock])

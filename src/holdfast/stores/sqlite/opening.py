@@ -71,6 +71,17 @@ def keeper(path: str, synchronous: Synchronous) -> apsw.Connection:
     return connection
 
 
+def version(path: Path) -> int:
+    """Return the schema version of a file, 0 when there is none yet."""
+    if not path.exists():
+        return 0
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(connection.pragma("user_version"))
+    finally:
+        connection.close()
+
+
 def migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date; a new file gets all of it.
 

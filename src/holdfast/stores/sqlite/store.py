@@ -54,12 +54,13 @@ class SqliteStore:
         *,
         path: Path | None = None,
         quota_bytes: int | None = None,
+        lock: FileLock | None = None,
     ) -> None:
         self._writer = writer
         self._engine, self._doors, self._keeper = readers or (writer, writer, writer)
         self._path = path
         self._quota = quota_bytes
-        self._lock = None if path is None else FileLock(path)
+        self._lock = lock
         self._commits = Writer()
         self._log_pages = 0
         self._log_carried = 0
@@ -86,24 +87,49 @@ class SqliteStore:
             inline: run everything on the caller's thread.
             vfs: name of a registered SQLite file system; then one connection does everything.
 
+        A file is locked before it is looked at, so that a second process cannot even migrate it.
+
         Raises:
+            StoreBusy: another process has it open.
             StoreMismatch: the file is not ours, or from a newer version.
             StoreError: it cannot be opened.
         """
         name = str(path)
+        if vfs is not None or name == opening.MEMORY:
+            return cls._connected(name, synchronous, quota_bytes, inline=inline, vfs=vfs)
+        lock = FileLock(Path(path))
+        with translated():
+            lock.acquire()
+        try:
+            return cls._connected(name, synchronous, quota_bytes, inline=inline, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _connected(
+        cls,
+        name: str,
+        synchronous: opening.Synchronous,
+        quota_bytes: int | None,
+        *,
+        inline: bool,
+        vfs: str | None = None,
+        lock: FileLock | None = None,
+    ) -> Self:
         with translated():
             writer = opening.writer(name, synchronous=synchronous, quota_bytes=quota_bytes, vfs=vfs)
             session = Session(writer, inline=inline)
             if vfs is not None or name == opening.MEMORY:
                 return cls(session, quota_bytes=quota_bytes)
             if inline:
-                return cls(session, path=Path(path), quota_bytes=quota_bytes)
+                return cls(session, path=Path(name), quota_bytes=quota_bytes, lock=lock)
             readers = (
                 Session(opening.reader(name), inline=False),
                 Session(opening.reader(name), inline=False),
                 Session(opening.keeper(name, synchronous), inline=False),
             )
-        return cls(session, readers, path=Path(path), quota_bytes=quota_bytes)
+        return cls(session, readers, path=Path(name), quota_bytes=quota_bytes, lock=lock)
 
     @classmethod
     def over(cls, connection: apsw.Connection) -> Self:
@@ -113,6 +139,11 @@ class SqliteStore:
         store = cls(Session(connection, inline=True))
         store._borrowed = True
         return store
+
+    @staticmethod
+    def version(path: Path) -> int:
+        """Return the schema version of a file, 0 when there is none yet."""
+        return opening.version(path)
 
     def abandon(self) -> apsw.Connection:
         """Let go as a killed process would and return the connection; only of inline stores."""
@@ -186,8 +217,6 @@ class SqliteStore:
     async def acquire(self, now: int) -> Ownership:
         """Become the owner of all lanes: raise the epoch, mark the store as in use."""
         del now  # an epoch needs no time while one process owns everything
-        if self._lock is not None:
-            self._lock.acquire()
         return await self._writer.run(_acquire)
 
     async def lane_states(self) -> list[LaneState]:

@@ -1,0 +1,267 @@
+"""Promises 1-3 under fire: a client, a partner, and `holdfast up` killed again and again.
+
+The kills come at random points of the work done so far, a fifth of them while it still starts.
+Everything is judged by what others wrote down: the client its acknowledgements, the partner its
+arrivals, and the SQLite file as it lay there between a kill and the restart.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import apsw
+    from tests.acceptance.conftest import Holdfast, Launch, Start
+
+pytestmark = pytest.mark.slow
+
+MAX_IN_FLIGHT: Final = 64
+FLOWS: Final = """
+[server]
+port = {port}
+
+[engine]
+max_in_flight = 64
+
+[policy]
+initial_delay = 1.0
+max_retries = 10
+
+[flows.leads]
+[[flows.leads.steps]]
+recipient = "a"
+
+[flows.pair]
+mode = "sequential"
+[[flows.pair.steps]]
+recipient = "b"
+[[flows.pair.steps]]
+recipient = "c"
+"""
+RECIPIENT: Final = """
+[recipients.{name}]
+url = "http://127.0.0.1:{port}/{name}"
+allow_private = true
+concurrency = 64
+"""
+ARRIVAL_BYTES: Final = 36 + 1 + 3 + 1 + 20 + 1
+ACK_BYTES: Final = 8 + 1 + 36 + 1
+SUMS: Final = """
+SELECT recipient, created, pending, delivered, dead, discarded, pruned,
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient),
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'pending'),
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'delivered')
+FROM counters c
+"""
+
+
+class Arrival(NamedTuple):
+    """One request at the partner; `at` in ns of CLOCK_MONOTONIC."""
+
+    status: int
+    at: int
+
+
+class Restart(NamedTuple):
+    """One kill: what was pending then, and from when to when the next life began."""
+
+    pending: frozenset[str]
+    began: int
+    answered: int
+
+
+class Scene:
+    """Client, partner and the victim between them."""
+
+    def __init__(self, holdfast: Holdfast, client: subprocess.Popen[str], folder: Path) -> None:
+        self.holdfast = holdfast
+        self.client = client
+        self.acks = folder / "acks.txt"
+        self.notes = folder / "notes.txt"
+        self.restarts: list[Restart] = []
+
+    def done(self) -> int:
+        """Return how many acknowledgements and arrivals there are."""
+        return size(self.acks) // ACK_BYTES + size(self.notes) // ARRIVAL_BYTES
+
+    def acknowledged(self) -> dict[str, set[str]]:
+        """Return delivery id -> keys; the line that is being written is left out."""
+        found = defaultdict(set)
+        for line in self.acks.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                key, delivery_id = line.split()
+                found[delivery_id].add(key)
+        return found
+
+    def arrivals(self) -> dict[str, list[Arrival]]:
+        """Return delivery id -> what arrived, in order."""
+        found = defaultdict(list)
+        for line in self.notes.read_text().splitlines():
+            delivery_id, status, at = line.split()
+            found[delivery_id].append(Arrival(int(status), int(at)))
+        return found
+
+    def kill(self) -> None:
+        """Kill, look at what lies on the disk, start again."""
+        acknowledged = self.acknowledged()
+        self.holdfast.kill()
+        with self.holdfast.stored() as connection:
+            assert_sums(connection)
+            found = dict(connection.execute("SELECT id, status FROM deliveries"))
+        assert acknowledged.keys() <= found.keys(), "acknowledged, and not on disk"
+        pending = frozenset(one for one, status in found.items() if status == "pending")
+        self.restarts.append(Restart(pending, time.monotonic_ns(), 0))
+        self.holdfast.start()
+
+    def answered(self) -> None:
+        """Note that the present life is in full swing, or was ended before it was."""
+        if self.restarts and not self.restarts[-1].answered:
+            self.restarts[-1] = self.restarts[-1]._replace(answered=time.monotonic_ns())
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file that may not be there yet."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def assert_sums(connection: apsw.Connection) -> None:
+    """Promise 2, by recipient: the counters add up and are those of the rows."""
+    for name, created, *fates, rows, pending, delivered in connection.execute(SUMS):
+        assert created == sum(fates) == rows + fates[-1], name
+        assert fates[:2] == [pending, delivered], name
+
+
+@pytest.fixture
+def partner(program: Start, tmp_path: Path) -> Iterator[str]:
+    """Run the partner that notes arrivals and return its port."""
+    arguments = [tmp_path / "notes.txt", "--latency", 10, "--refuse-one-in", 200]
+    with program("partner.py", arguments, tmp_path / "partner.log") as running:
+        yield running.said
+
+
+@pytest.fixture
+def scene(
+    request: Any, launch: Launch, program: Start, partner: str, tmp_path: Path, free_port: int
+) -> Iterator[Scene]:
+    """Start everything; the test's parameter says how many messages."""
+    config = FLOWS.format(port=free_port)
+    config += "".join(RECIPIENT.format(name=name, port=partner) for name in "abc")
+    arguments = [f"http://127.0.0.1:{free_port}", tmp_path / "acks.txt", "--messages", request.param]
+    with (
+        launch(tmp_path, config) as holdfast,
+        program("client.py", arguments, tmp_path / "client.log", says=False) as client,
+    ):
+        yield Scene(holdfast, client.process, tmp_path)
+
+
+@pytest.mark.parametrize(("scene", "kills"), [(20_000, 20)], indirect=["scene"])
+def test_nothing_is_lost_and_little_comes_twice(
+    scene: Scene, kills: int, wait_until: Callable[..., Any]
+) -> None:
+    """Killed twenty times, it delivers all it acknowledged; twice only what was unsettled."""
+    began = time.monotonic()
+    scene.holdfast.start()
+    torment(scene, kills, wait_until)
+    wait_until(lambda: scene.client.poll() is not None, "the client is content")
+    assert scene.client.returncode == 0
+    wait_until(scene.holdfast.ready, "it runs again")
+    wait_until(lambda: scene.holdfast.totals()["pending"] == 0, "everything is delivered")
+    assert scene.holdfast.stop() == 0
+    took = time.monotonic() - began
+    acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
+    with scene.holdfast.stored() as connection:
+        assert_end(connection, acknowledged, arrivals)
+    lost = {one for one in acknowledged if all(a.status != 200 for a in arrivals[one])}
+    assert lost == set()
+    assert all(len(keys) == 1 for keys in acknowledged.values())
+    repeated = repeats(arrivals, scene.restarts)
+    assert max(repeated, default=0) <= MAX_IN_FLIGHT
+    report(scene, acknowledged, arrivals, repeated, took)
+
+
+def torment(scene: Scene, kills: int, wait_until: Callable[..., Any]) -> None:
+    """Kill and restart; the points of the kills are spread over all there is to do."""
+    rng = random.Random(kills)
+    total = 2.2 * 20_000
+    for point in sorted(rng.uniform(0, 0.9 * total) for _ in range(kills)):
+        if rng.random() < 0.2:
+            pauses = iter(range(rng.randrange(50)))
+            wait_until(lambda left=pauses: next(left, None) is None, "a random while")
+        else:
+            wait_until(scene.holdfast.ready, "it runs again")
+            scene.answered()
+            wait_until(lambda goal=point: scene.done() >= goal, "the next kill is due")
+        scene.answered()
+        scene.kill()
+
+
+def assert_end(
+    connection: apsw.Connection,
+    acknowledged: dict[str, set[str]],
+    arrivals: dict[str, list[Arrival]],
+) -> None:
+    """Check the store after the end: sound, complete, and every second step after its first."""
+    assert connection.execute("PRAGMA integrity_check").get == "ok"
+    assert_sums(connection)
+    assert connection.execute("SELECT clean FROM owner").get == 1
+    rows = connection.execute("SELECT id, status, predecessor FROM deliveries").fetchall()
+    assert {delivery_id for delivery_id, _, _ in rows} == acknowledged.keys()
+    assert {status for _, status, _ in rows} == {"delivered"}
+    for delivery_id, _, before in rows:
+        if before is not None:
+            first = min(a.at for a in arrivals[before] if a.status == 200)
+            assert first < arrivals[delivery_id][0].at
+
+
+def repeats(arrivals: dict[str, list[Arrival]], restarts: list[Restart]) -> list[int]:
+    """Return how much came twice after each restart; fail for what no restart explains."""
+    after = [0] * len(restarts)
+    for delivery_id, seen in arrivals.items():
+        for one, other in zip(seen, seen[1:], strict=False):
+            if one.status != 200:
+                continue  # the partner asked for it
+            guilty = [
+                number
+                for number, restart in enumerate(restarts)
+                if delivery_id in restart.pending
+                and one.at <= restart.answered
+                and restart.began <= other.at
+            ]
+            assert guilty, f"{delivery_id} came twice and no restart explains it"
+            after[guilty[-1]] += 1
+    return after
+
+
+def report(
+    scene: Scene,
+    acknowledged: dict[str, set[str]],
+    arrivals: dict[str, list[Arrival]],
+    repeated: list[int],
+    took: float,
+) -> None:
+    """Print what was measured."""
+    statuses = Counter(arrival.status for seen in arrivals.values() for arrival in seen)
+    pending = sorted(len(restart.pending) for restart in scene.restarts)
+    rows = {
+        "deliveries acknowledged": len(acknowledged),
+        "kills": len(scene.restarts),
+        "pending at a kill (least, median, most)": f"{pending[0]}, "
+        f"{pending[len(pending) // 2]}, {pending[-1]}",
+        "arrivals (refused once on purpose)": f"{sum(statuses.values())} ({statuses[503]})",
+        "lost": 0,
+        "came twice": sum(repeated),
+        "most after one kill (allowed)": f"{max(repeated)} ({MAX_IN_FLIGHT})",
+        "seconds": f"{took:.0f}",
+    }
+    print()  # noqa: T201
+    for what, value in rows.items():
+        print(f"  {what:<42}{value:>16}")  # noqa: T201
