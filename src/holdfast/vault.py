@@ -27,8 +27,10 @@ _PLAIN: Final = 0
 _GZIP: Final = 1
 _HEADER: Final = 6
 _NONCE: Final = 12
-_WBITS: Final = 31
-"""zlib's gzip container; the reader also takes bare zlib streams (C19)."""
+_WBITS: Final = 15 + 16
+"""zlib's gzip container."""
+_WBITS_READ: Final = 15 + 32
+"""The reader also takes bare zlib streams (C19)."""
 _INFLATED_MAX: Final = 256 * 1024 * 1024
 KEY_FILE: Final = "keys.json"
 
@@ -136,7 +138,7 @@ class Vault:
 
 
 def _inflate(value: bytes) -> bytes:
-    unpacker = zlib.decompressobj(_WBITS | 32)
+    unpacker = zlib.decompressobj(_WBITS_READ)
     plain = unpacker.decompress(value, _INFLATED_MAX)
     if unpacker.unconsumed_tail:
         raise VaultError(f"a payload inflates to more than {_INFLATED_MAX} bytes")

@@ -1,5 +1,7 @@
 """What people do, in virtual time on the whole engine."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,7 +14,7 @@ from holdfast.testing.channel import always, in_order
 from holdfast.testing.clock import run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
 
-BY = {"actor": "ann", "reason": "the partner asked"}
+BY: dict[str, Any] = {"actor": "ann", "reason": "the partner asked"}
 
 
 def test_redrive_starts_a_new_generation() -> None:

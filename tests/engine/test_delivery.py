@@ -1,5 +1,7 @@
 """The life of one delivery through the whole engine, in virtual time."""
 
+from itertools import pairwise
+
 import pytest
 
 from holdfast.model.attempt import FailureClass
@@ -50,7 +52,7 @@ def test_templates_send_at_the_seeds_instants(template: str, waits: list[int]) -
             await rig.send()
             await rig.wait(120)
             instants = [at for at, _ in rig.channel.sent]
-            gaps = [(b - a) / 1000 for a, b in zip(instants, instants[1:], strict=False)]
+            gaps = [(b - a) / 1000 for a, b in pairwise(instants)]
             assert gaps == waits
             (delivery,) = await rig.deliveries()
             assert (delivery.status, delivery.code) == (Status.DEAD, "RETRY_LIMIT_EXCEEDED")

@@ -1,12 +1,14 @@
 """Parallel and sequential flows."""
 
+from typing import Any
+
 from holdfast.channel import Request
 from holdfast.model.delivery import Status
 from holdfast.testing.channel import Scripted, always
 from holdfast.testing.clock import run
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
-BY = {"actor": "ann", "reason": "fixed"}
+BY: dict[str, Any] = {"actor": "ann", "reason": "fixed"}
 
 
 def test_parallel_steps_deliver_independently() -> None:

@@ -75,6 +75,48 @@ def test_lane_trouble_uses_no_retries() -> None:
     run(main(), rig.clock)
 
 
+def test_failures_that_opened_the_breaker_are_given_back() -> None:
+    """What turned out to be the recipient's trouble uses no retry of the deliveries it hit."""
+    rig = Rig(catalog(recipient(concurrency=1)), down_for(20))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(4)
+            await rig.wait(200)
+            deliveries = await rig.deliveries()
+            assert {d.status for d in deliveries} == {Status.DELIVERED}
+            assert {d.counted for d in deliveries} == {1}
+            events = await rig.events()
+            counted = sum(bool(e["counted"]) for e in events)
+            refunded = sum(int(str(e.get("refunded", 0))) for e in events)
+            assert refunded == 4
+            assert counted - refunded == 4
+
+    run(main(), rig.clock)
+
+
+def test_a_channel_that_breaks_its_word_keeps_no_slot() -> None:
+    """An exception out of a channel is a send without an answer: in doubt and tried again."""
+    rig = Rig(catalog(recipient(concurrency=1)))
+    broken = [True, True]
+
+    def script(_: Request, __: int) -> Scripted:
+        if broken:
+            broken.pop()
+            raise RuntimeError("a bug in a channel")
+        return Scripted(200)
+
+    rig.channel.script = script
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(3)
+            await rig.wait(30)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 3
+
+    run(main(), rig.clock)
+
+
 def test_recovery_is_a_ramp_not_a_herd() -> None:
     """After the outage the rate rises in stages of the rate before it (S2.40)."""
     breaker = BreakerSettings(open_seconds=10, ramp_seconds=10.0)

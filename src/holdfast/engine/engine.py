@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -68,6 +68,13 @@ class Engine:
         ages: retention times as ages in ms.
         reserve_bytes: room that intake leaves for settlements.
     """
+
+    # What it is made of; simulations put other parts in, to see that they notice.
+    writer_type: ClassVar[type[Writer]] = Writer
+    dispatcher_type: ClassVar[type[Dispatcher]] = Dispatcher
+    executor_type: ClassVar[type[Executor]] = Executor
+    rescuer_type: ClassVar[type[Rescuer]] = Rescuer
+    lane_type: ClassVar[type[Lane]] = Lane
 
     def __init__(
         self,
@@ -151,14 +158,14 @@ class Engine:
         settings = self.settings
         book = Book(self.catalog)
         self._states: dict[str, LaneState] = {}
-        self.writer = Writer(
+        self.writer = self.writer_type(
             self.store,
             self.clock,
             self.ownership.epoch,
             on_lost=self.lost.set,
             on_commit=self._pump,
         )
-        self.dispatcher = Dispatcher(
+        self.dispatcher = self.dispatcher_type(
             self.store,
             self.clock,
             max_in_flight=settings.max_in_flight,
@@ -173,7 +180,7 @@ class Engine:
             busy=lambda: self.dispatcher.unsettled / settings.max_in_flight,
             publish=self.writer.snapshot,
         )
-        self.executor = Executor(
+        self.executor = self.executor_type(
             channels=self._channels,
             writer=self.writer,
             dispatcher=self.dispatcher,
@@ -199,7 +206,9 @@ class Engine:
 
     def _compose_loops(self, book: Book) -> None:
         self.pruner = Pruner(self.clock, self.store, self._ages)
-        self.rescuer = Rescuer(self.clock, self.store, self.dispatcher, self.executor, self.lane)
+        self.rescuer = self.rescuer_type(
+            self.clock, self.store, self.dispatcher, self.executor, self.lane
+        )
         self.expiry = Expiry(
             self.clock,
             self.store,
@@ -256,8 +265,8 @@ class Engine:
         self.intake.full = "Holdfast is stopping"
         await self.dispatcher.stop()
         gave_back = await self._finish_sends()
-        await self.writer.stop()
-        if not self.lost.is_set():
+        written = await self.writer.stop()
+        if written and not self.lost.is_set():
             await self.store.release(self.ownership.epoch)
         log(LogEvent.STOPPED, gave_back=gave_back)
 
@@ -282,7 +291,7 @@ class Engine:
         if lane is None:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
-            lane = self.dispatcher.lanes[name] = Lane(recipient, state)
+            lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
         return lane
 
     def _announce(self, accept: Accept) -> Callable[[Accept], None]:

@@ -25,6 +25,7 @@ from holdfast.model.flow import Endpoint
 from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER
 from holdfast.policy import failure, redaction
+from holdfast.policy.breaker import health
 from holdfast.policy.decide import Code, Decision, Gate, decide
 from holdfast.store import Applied, Note, Transition, Waiting
 from holdfast.telemetry import LogEvent, log
@@ -184,10 +185,15 @@ class Executor:
             delivery.flow,
             delivery.step,
         )
-        reply = await self._channels[route.recipient.channel].send(request)
-        outcome = failure.classify(reply, route.policy)
-        if not outcome.ok:
-            outcome = _scrubbed(outcome, payload, route, endpoint)
+        try:
+            reply = await self._channels[route.recipient.channel].send(request)
+            outcome = failure.classify(reply, route.policy)
+            if not outcome.ok:
+                outcome = _scrubbed(outcome, payload, route, endpoint)
+        except Exception as error:  # noqa: BLE001  # a bug here must not keep a slot for ever
+            log(LogEvent.LOOP_ERROR, logging.ERROR, loop="executor", error=repr(error))
+            self.cut(delivery.id)
+            return
         self._finish(flight, reply, outcome)
 
     def cut(self, delivery_id: str) -> None:
@@ -196,7 +202,7 @@ class Executor:
         now = self._clock.now()
         reply, outcome = record.cut(flight.started, now, float(now - flight.started))
         self._finish(flight, reply, outcome)
-        if flight.task is not None:
+        if flight.task is not None and flight.task is not asyncio.current_task():
             flight.task.cancel()
 
     # -- after the send ---------------------------------------------------------------------
@@ -210,8 +216,19 @@ class Executor:
         before = lane.state.breaker.state
         save = lane.record(outcome, started_at=reply.request_at, now=now, rng=self._rng)
         context = self._sampler.current(now, delivery.id[4:16])
+        refunded = lane.refund(delivery.id)
+        if refunded:
+            left = max(0, delivery.counted - refunded)
+            delivery = msgspec.structs.replace(delivery, counted=left)
         tried = record.Try(
-            delivery, flight.route, flight.endpoint.name, reply, outcome, flight.probe, context
+            delivery,
+            flight.route,
+            flight.endpoint.name,
+            reply,
+            outcome,
+            flight.probe,
+            context,
+            refunded,
         )
         decision = self._decide(tried, lane, now)
         self._count(tried, decision)
@@ -262,6 +279,8 @@ class Executor:
         """Close the lane's gates as the outcome and the decision say; tell whether they changed."""
         outcome = tried.outcome
         changed = False
+        if decision.counted and decision.verb is Verb.RETRY and health(outcome) is False:
+            lane.counted(tried.delivery.id)
         if outcome.disable_endpoint:
             changed = lane.disable(tried.endpoint)
             log(LogEvent.ENDPOINT_DISABLED, logging.WARNING, recipient=lane.recipient.name,

@@ -97,6 +97,9 @@ class Intake:
         except HoldfastError as error:
             answer.set_result(error)
             return answer
+        except RecursionError:
+            answer.set_result(InvalidInput("payload", "...", "less deeply nested JSON"))
+            return answer
         landed = self._announce(accept)
 
         def done(result: Accepted | HoldfastError) -> None:

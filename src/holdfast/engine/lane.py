@@ -6,6 +6,7 @@ The lane is passive. The dispatcher asks it (`gate`, `take`, `wants`) and tells 
 
 import heapq
 import random
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -57,6 +58,10 @@ class Lane:
         self._pace_at = 0.0
         self._rate = 0.0
         self._rate_at = 0
+        self._streak: Counter[str] = Counter()
+        """Counted failures since the last success, by delivery ..."""
+        self._refunds: Counter[str] = Counter()
+        """... and those that opened the breaker: they were the recipient's trouble."""
 
     # -- gates ------------------------------------------------------------------------------
 
@@ -240,6 +245,8 @@ class Lane:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
         if outcome.ok:
             self._count_success(now)
+            if self._streak:
+                self._streak.clear()
         breaker = breakers.record(
             self.state.breaker,
             self.recipient.breaker,
@@ -247,11 +254,24 @@ class Lane:
             started_at=started_at,
             now=now,
             rng=rng,
-            pace=self._rate,
+            pace=self._pace(),
             reason=outcome.reason,
         )
         changed = self._become(breaker)
         return self._learn_setup(outcome) or changed
+
+    def _pace(self) -> float:
+        """Return the successes per second of late; unknown: one a second for each slot."""
+        return self._rate or float(self.recipient.concurrency)
+
+    def counted(self, delivery_id: str) -> None:
+        """Note that a failure used a retry while the recipient seemed to be up."""
+        if self.recipient.breaker.enabled:
+            self._streak[delivery_id] += 1
+
+    def refund(self, delivery_id: str) -> int:
+        """Return how many of a delivery's counted failures opened the breaker, once."""
+        return self._refunds.pop(delivery_id, 0) if self._refunds else 0
 
     def _learn_setup(self, outcome: Outcome) -> bool:
         state = self.state
@@ -295,7 +315,7 @@ class Lane:
                 now=now,
                 rng=rng,
                 reason=reason,
-                pace=self._rate,
+                pace=self._pace(),
             )
         )
 
@@ -307,6 +327,9 @@ class Lane:
         before = self.state.breaker
         if breaker is before:
             return False
+        if breaker.state is BreakerState.OPEN and before.state is BreakerState.CLOSED:
+            self._refunds += self._streak
+            self._streak.clear()
         if breaker.state is BreakerState.RECOVERY and before.state is not BreakerState.RECOVERY:
             self._pace_at = 0.0
         self.state = msgspec.structs.replace(self.state, breaker=breaker)

@@ -39,7 +39,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
         outcome: what it means.
         probe: it tested a recipient that was down.
         context: id of the sample.
-        detail: `trigger_detail` of a first try: `intake`, `redrive` ...
+        refunded: counted tries that were given back to the delivery.
     """
 
     delivery: Delivery
@@ -49,6 +49,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
     outcome: Outcome
     probe: bool
     context: str
+    refunded: int = 0
 
 
 def successor(tried: Try, decision: Decision, original: str, now: int) -> Delivery:
@@ -131,6 +132,7 @@ def attempt(tried: Try, decision: Decision, lane: Lane, *, now: int, rng: random
         error_details=None if ok else _details(outcome),
         success_indicators=_indicators(outcome) if ok else None,
         jitter=decision.jitter,
+        refunded=tried.refunded,
     )
 
 

@@ -85,15 +85,16 @@ class Writer:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
-    async def stop(self) -> None:
-        """Write what is queued (unless the store refuses it), then end."""
+    async def stop(self) -> bool:
+        """Write what is queued, unless the store refuses it; tell whether all is on disk."""
         if self._task is None:
-            return
+            return True
         if not self.full:
             await self._idle.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        return not self._transitions
 
     async def flush(self) -> None:
         """Return when everything queued so far is written."""

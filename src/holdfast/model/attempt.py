@@ -221,6 +221,8 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     success_indicators: SuccessIndicators | None = None
     jitter: Jitter | None = None
     actor: str | None = None
+    refunded: int = 0
+    """Counted tries before this one that turned out to be the recipient's trouble: given back."""
     stale: bool = False
     """The delivery had changed meanwhile: the try is on record, its change was refused."""
 

@@ -39,6 +39,11 @@ Script = Callable[[Request, int], Scripted]
 """From (request, now in ms) to what happens."""
 
 
+async def elapse(duration_ms: float) -> None:
+    """Let virtual time pass, whatever the wall clock does meanwhile."""
+    await asyncio.sleep(duration_ms / 1000)
+
+
 def always(status: int = 200, takes_ms: int = 5) -> Script:
     """Return a script that always answers the same."""
     answer = Scripted(status, takes_ms=takes_ms)

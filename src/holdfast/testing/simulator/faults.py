@@ -1,0 +1,258 @@
+"""What can go wrong around an engine, and a store that lets it go wrong."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from holdfast.clock import Clock
+from holdfast.errors import StoreError, StoreFull
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.lane import LaneState
+from holdfast.model.message import Message
+from holdfast.store import (
+    Batch,
+    Committed,
+    Counts,
+    DuePage,
+    DueQuery,
+    EventQuery,
+    Find,
+    Note,
+    Ownership,
+    Pruned,
+    Retention,
+    Space,
+    Store,
+)
+from holdfast.testing.channel import elapse
+
+T = TypeVar("T")
+
+ROOM: Final = 1 << 40
+"""Free bytes of a store that is not full."""
+
+
+class Fault(StrEnum):
+    """The kinds of trouble. Rates are per second, per commit, per read, per call or per message."""
+
+    CRASH = "crash"
+    """The process ends at a random instant (per second)."""
+    CRASH_AFTER_COMMIT = "crash after commit"
+    """The process ends when a commit is on disk and nobody was told (per commit)."""
+    POISON = "poison payload"
+    """A payload ends the process that sends it (per message; counted per crash)."""
+    RESTART = "graceful restart"
+    """The process is stopped and started (per second)."""
+    ZOMBIE = "zombie"
+    """A new owner takes over while the old one goes on (per second)."""
+    AMBIGUOUS = "ambiguous commit"
+    """Everything was written, an error is raised (per commit)."""
+    FAILED = "failed commit"
+    """Nothing was written, an error is raised (per commit)."""
+    BAD_ROW = "bad row"
+    """One member makes every commit that holds it fail, for a while (per commit)."""
+    FULL = "store full"
+    """No commit fits for some seconds (per second)."""
+    SLOW = "slow commit"
+    """A commit takes up to two seconds (per commit)."""
+    READ = "failed read"
+    """A read of the engine raises an error (per read)."""
+    WAKE_UP = "lost wake-up"
+    """A lane is not looked at although something about it changed (per call)."""
+    FORWARD = "clock jumps forward"
+    """The wall clock is set forward (per second)."""
+    BACK = "clock jumps back"
+    """The wall clock is set back (per second)."""
+    ENDLESS = "endless send"
+    """A send does not end by itself (by the partner's troubles)."""
+    LEFT = "caller gone"
+    """A caller does not wait for the answer (per call)."""
+
+
+CRASHES: Final = (Fault.CRASH, Fault.CRASH_AFTER_COMMIT, Fault.POISON)
+"""The kinds that end a process at once."""
+
+
+class Faults:
+    """Draws faults and counts those that struck.
+
+    Args:
+        rates: of the kinds that may strike; the others never do.
+        rng: draws.
+    """
+
+    def __init__(self, rates: dict[Fault, float], rng: random.Random) -> None:
+        self.rates = rates
+        self.rng = rng
+        self.struck: Counter[Fault] = Counter()
+        self.full_until = 0.0
+        """The store has no room before this instant of the monotonic clock, in ms."""
+        self.on = True
+
+    def strikes(self, fault: Fault) -> bool:
+        """Draw whether a fault strikes now, and count it when it does."""
+        rate = self.rates.get(fault)
+        if rate is None or not self.on or self.rng.random() >= rate:
+            return False
+        self.struck[fault] += 1
+        return True
+
+    def end(self) -> None:
+        """From now on nothing goes wrong any more."""
+        self.on = False
+        self.full_until = 0.0
+
+
+class FaultyStore:
+    """A store between the engine and the real one: slow, failing, and cut off by a crash.
+
+    Args:
+        inner: the real store; inline, so that each of its calls happens at one instant.
+        faults: what goes wrong.
+        clock: virtual time.
+        observe: told of every commit that was written, before anybody else.
+        die: ends the process; does not return.
+    """
+
+    def __init__(
+        self,
+        inner: Store,
+        faults: Faults,
+        clock: Clock,
+        *,
+        observe: Callable[[Batch, Committed], None],
+        die: Callable[[Fault], Awaitable[None]],
+    ) -> None:
+        self.inner = inner
+        self.dead = False
+        self._faults = faults
+        self._clock = clock
+        self._observe = observe
+        self._die = die
+        self._bad: dict[str, int] = {}
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write a batch, or fail in one of the ways that a database has."""
+        await self._pass(4_000 if self._slow() else 4)
+        self._refuse(batch)
+        committed = await self.write(batch)
+        self._observe(batch, committed)
+        if self._faults.strikes(Fault.CRASH_AFTER_COMMIT):
+            await self._die(Fault.CRASH_AFTER_COMMIT)
+        await self._pass(4)
+        if self._faults.strikes(Fault.AMBIGUOUS):
+            raise StoreError("the connection broke; the fate of the commit is unknown")
+        return committed
+
+    async def write(self, batch: Batch) -> Committed:
+        """Hand a batch to the real store."""
+        return await self.inner.commit(batch)
+
+    def _slow(self) -> bool:
+        return self._faults.strikes(Fault.SLOW)
+
+    def _refuse(self, batch: Batch) -> None:
+        """Fail before anything is written."""
+        if self._clock.monotonic() < self._faults.full_until:
+            raise StoreFull("no space is left")
+        if self._faults.strikes(Fault.FAILED):
+            raise StoreError("nothing was written")
+        members = [each.message.id for each in batch.accepts]
+        members += [each.after.id for each in batch.transitions]
+        if members and self._faults.strikes(Fault.BAD_ROW):
+            self._bad[self._faults.rng.choice(members)] = self._faults.rng.randint(2, 4)
+        for member in members:
+            if self._bad.get(member, 0) > 0 and self._faults.on:
+                self._bad[member] -= 1
+                raise StoreError(f"bad row {member}")
+
+    async def _pass(self, longest_ms: int) -> None:
+        """Let a little time pass, and go no further when the process has ended meanwhile."""
+        if self.dead:
+            raise asyncio.CancelledError
+        await elapse(self._faults.rng.random() * longest_ms)
+        if self.dead:
+            raise asyncio.CancelledError
+
+    async def _read(self, read: Callable[[], Awaitable[T]], *, fails: bool = True) -> T:
+        """Read with some time before and after."""
+        await self._pass(2)
+        if fails and self._faults.strikes(Fault.READ):
+            raise StoreError("disk I/O error")
+        value = await read()
+        await self._pass(2)
+        return value
+
+    async def due(self, query: DueQuery) -> DuePage:
+        """Return what a lane may send next."""
+        return await self._read(lambda: self.inner.due(query))
+
+    async def due_lanes(self) -> list[tuple[str, int]]:
+        """Return every recipient with pending deliveries and its lowest `due_at`."""
+        return await self._read(self.inner.due_lanes)
+
+    async def expired(self, now: int, limit: int) -> list[Delivery]:
+        """Return pending deliveries whose time ran out."""
+        return await self._read(lambda: self.inner.expired(now, limit))
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return one delivery."""
+        return await self._read(lambda: self.inner.get(delivery_id))
+
+    async def message(self, message_id: str) -> Message | None:
+        """Return one message."""
+        return await self._read(lambda: self.inner.message(message_id))
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries by filter."""
+        return await self._read(lambda: self.inner.find(query))
+
+    async def counts(self) -> dict[str, Counts]:
+        """Return the counters by recipient."""
+        return await self._read(self.inner.counts)
+
+    async def prune(self, now: int, retention: Retention) -> Pruned:
+        """Remove what may go."""
+        return await self._read(lambda: self.inner.prune(now, retention))
+
+    async def space(self) -> Space:
+        """Return the room left: none while the store is full."""
+        await self._pass(2)
+        full = self._clock.monotonic() < self._faults.full_until
+        return Space(0, 0 if full else ROOM)
+
+    async def acquire(self, now: int) -> Ownership:
+        """Become the owner."""
+        return await self._read(lambda: self.inner.acquire(now), fails=False)
+
+    async def lane_states(self) -> list[LaneState]:
+        """Return every saved lane."""
+        return await self._read(self.inner.lane_states)
+
+    async def release(self, epoch: int) -> None:
+        """Say goodbye."""
+        await self._read(lambda: self.inner.release(epoch), fails=False)
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return retry events."""
+        return await self._read(lambda: self.inner.events(query))
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines."""
+        return await self._read(lambda: self.inner.notes(subject, limit))
+
+    async def document(self, name: str) -> tuple[int, bytes] | None:
+        """Return a document."""
+        return await self._read(lambda: self.inner.document(name))
+
+    async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
+        """Write a document."""
+        return await self._read(lambda: self.inner.put_document(name, body, expected, now))
+
+    async def close(self) -> None:
+        """Close the real store."""
+        await self.inner.close()
