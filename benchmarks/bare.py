@@ -1,32 +1,40 @@
-"""The ceiling: the HTTP client alone posts the same bytes to the same sink, without any state."""
+"""The ceiling of sending: the HTTP client alone posts the same bytes to the same sink.
+
+A program: PORT CONCURRENCY. It says that it is ready; `go COUNT` posts.
+"""
 
 import asyncio
 import sys
+from typing import Any
 
-import msgspec
 import uvloop
-from load import Stopwatch, payload
 from pyreqwest.client import ClientBuilder
 
+from benchmarks import talk
+from benchmarks.load import Stopwatch, payload
 
-async def main(port: int, count: int, concurrency: int) -> None:
-    """Post `count` payloads, `concurrency` at a time, and print seconds and CPU."""
+
+async def main(port: int, concurrency: int) -> None:
+    """Post when told, `concurrency` requests at a time."""
     url = f"http://127.0.0.1:{port}/leads"
     body = payload(0)
-    client = ClientBuilder().no_proxy().follow_redirects(enable=False).build()
-    left = iter(range(count))
+    async with ClientBuilder().no_proxy().follow_redirects(enable=False).build() as client:
 
-    async def post() -> None:
-        for _ in left:
-            request = client.post(url).header("content-type", "application/json")
-            response = await request.body_bytes(body).build().send()
-            await response.bytes()
+        async def post(left: Any) -> None:
+            for _ in left:
+                request = client.post(url).header("content-type", "application/json")
+                response = await request.body_bytes(body).build().send()
+                await response.bytes()
 
-    async with client:
-        watch = Stopwatch()
-        await asyncio.gather(*(post() for _ in range(concurrency)))
-        sys.stdout.write(msgspec.json.encode(watch.read(count)).decode() + "\n")
+        async def go(count: str) -> dict[str, Any]:
+            left = iter(range(int(count)))
+            watch = Stopwatch()
+            await asyncio.gather(*(post(left) for _ in range(concurrency)))
+            return watch.read(int(count))
+
+        talk.say(ready=True)
+        await talk.serve(go=go)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*(int(argument) for argument in sys.argv[1:4])))
+    uvloop.run(main(*(int(argument) for argument in sys.argv[1:3])))

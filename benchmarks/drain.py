@@ -1,52 +1,66 @@
-"""(a) End to end from a preloaded store: every delivery is sent, settled and journaled."""
+"""An engine drains a store that was filled before: every delivery is sent, settled and journaled.
+
+A program: CONFIG. It says that it is ready; `go COUNT` starts the engine, waits until so many are
+delivered and settled, stops it and answers with the figures.
+"""
 
 import asyncio
 import sys
-import tempfile
 from pathlib import Path
+from typing import Any, cast
 
-import msgspec
 import uvloop
-from load import Stopwatch, config, submission
 
+from benchmarks import talk
+from benchmarks.load import Stopwatch, peak_memory
+from benchmarks.figures import quantiles
 from holdfast.app import App
-from holdfast.policy.decide import Gate
+from holdfast.config import load
+from holdfast.store import Batch, Committed, Store
 
 
-async def preload(app: App, count: int, recipients: int) -> None:
-    """Accept `count` messages, spread over the recipients, while nothing is sent."""
-    chunk = 500
-    for start in range(0, count, chunk):
-        flow = f"r{start // chunk % recipients:05}"
-        batch = [submission(number) for number in range(start, min(start + chunk, count))]
-        await app.engine.intake.accept(flow, batch)
+class Counted:
+    """A store that notes how many changes came together in each commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.sizes: list[float] = []
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Commit."""
+        self.sizes.append(len(batch.transitions) + len(batch.accepts))
+        return await self._store.commit(batch)
+
+    def __getattr__(self, name: str) -> Any:
+        """Leave the rest to the store."""
+        return getattr(self._store, name)
 
 
-async def drain(app: App, count: int) -> dict[str, float]:
-    """Let go and wait until everything is delivered."""
+async def drain(config: Path, count: int) -> dict[str, Any]:
+    """Start, wait until everything is settled, stop; return the figures of the time between."""
+    app = await App.open(load(config, {}))
     engine = app.engine
-    watch = Stopwatch()
-    engine.dispatcher.hold(None)
-    while True:
-        await asyncio.sleep(0.01)
-        done = sum(counts.delivered for counts in (await engine.store.counts()).values())
-        if done >= count:
-            return watch.read(count)
+    counted = Counted(engine.store)
+    engine.store = cast("Store", counted)
+    await app.start()
+    watch = Stopwatch()  # nothing was sent yet: sends begin when the loop turns
+    while engine.meter.attempts["success", ""] < count or engine.dispatcher.unsettled:
+        await asyncio.sleep(0.005)
+    figures = watch.read(count)
+    figures["peak_memory"] = peak_memory()
+    await app.stop()
+    return figures | quantiles("commit", counted.sizes, 0.5, 0.99)
 
 
-async def main(port: int, count: int, recipients: int) -> None:
-    """Preload, restart, drain; print the figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = config(Path(folder) / "data", port, recipients)
-        app = await App.open(settings)
-        await app.start()
-        app.engine.dispatcher.hold(Gate.STORE)
-        app.engine.watch.every_ms = 10**9
-        await preload(app, count, recipients)
-        figures = await drain(app, count)
-        await app.stop()
-    sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
+async def main(config: Path) -> None:
+    """Drain when told."""
+
+    async def go(count: str) -> dict[str, Any]:
+        return await drain(config, int(count))
+
+    talk.say(ready=True)
+    await talk.serve(go=go)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*(int(argument) for argument in sys.argv[1:4])))
+    uvloop.run(main(Path(sys.argv[1])))

@@ -1,55 +1,69 @@
-"""What all benchmarks share: payloads, catalogs, clocks."""
+"""What all benchmarks share: payloads, configurations, clocks."""
 
 import resource
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from holdfast.config import Config, Server, StoreSettings
-from holdfast.engine.engine import EngineSettings
-from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
-from holdfast.model.submission import Submission
-
 PAYLOAD_BYTES = 500
+DEAD = "dead"
+"""A recipient that nothing listens for."""
+HUNG = "hung"
+"""A recipient that takes requests and never answers."""
+_CLOSED_PORT = 9
 
 
 def payload(number: int) -> bytes:
-    """Return a lead of 500 bytes as JSON."""
+    """Return a lead of 500 bytes as JSON; its id comes first."""
     lead = {"lead": {"id": number, "email": f"lead{number}@example.com", "note": ""}}
     short = PAYLOAD_BYTES - len(msgspec.json.encode(lead))
     lead["lead"]["note"] = "x" * short
     return msgspec.json.encode(lead)
 
 
-def submission(number: int) -> Submission:
-    """Return a message with that lead."""
-    return Submission(payload=msgspec.Raw(payload(number)))
+def names(recipients: int) -> list[str]:
+    """Return the names of the healthy recipients; their flows have the same."""
+    return [f"r{number:05}" for number in range(recipients)]
 
 
-def config(folder: Path, port: int, recipients: int, **engine: Any) -> Config:
-    """Return a configuration with one flow per recipient, all at the sink."""
-    names = [f"r{number:05}" for number in range(recipients)]
-    return Config(
-        data=folder,
-        server=Server(port=0, metrics_port=0),
-        store=StoreSettings(reserve_bytes=0),
-        engine=EngineSettings(**engine),
-        catalog=Catalog(
-            recipients={name: _recipient(name, port) for name in names},
-            flows={name: _flow(name) for name in names},
-        ),
-    )
+def envelope(number: int, key: str | None = None) -> bytes:
+    """Return the body that intake takes for that lead."""
+    message: dict[str, object] = {"payload": msgspec.Raw(payload(number))}
+    if key is not None:
+        message["key"] = key
+    return msgspec.json.encode(message)
 
 
-def _recipient(name: str, port: int) -> Recipient:
-    url = f"http://127.0.0.1:{port}/leads"
-    return Recipient(name=name, endpoints=(Endpoint(url=url, allow_private=True),))
+def configure(folder: Path, sink_port: int, recipients: int, *, bad: Iterable[str] = ()) -> Path:
+    """Write a configuration with one flow per recipient and return its path.
 
-
-def _flow(name: str) -> Flow:
-    return Flow(name=name, steps=(Step(name=name, recipient=name),))
+    Args:
+        folder: new; the data go into it too.
+        sink_port: where the partner listens.
+        recipients: healthy ones.
+        bad: `DEAD`, `HUNG`, or both, besides them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f'data = "{folder / "data"}"',
+        "[server]\nport = 0\nmetrics_port = 0",
+        "[engine]\nshutdown_seconds = 0.5",
+        '[log]\nlevel = "error"',
+    ]
+    for name in (*names(recipients), *bad):
+        port = _CLOSED_PORT if name == DEAD else sink_port
+        lines.append(
+            f"[recipients.{name}]\n"
+            f'url = "http://127.0.0.1:{port}/{HUNG if name == HUNG else "leads"}"\n'
+            "allow_private = true\n"
+            f"[flows.{name}]\n"
+            f'steps = [{{ name = "{name}", recipient = "{name}" }}]'
+        )
+    path = folder / "holdfast.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 class Stopwatch:
@@ -60,7 +74,7 @@ class Stopwatch:
         self._cpu = _cpu()
 
     def read(self, count: int) -> dict[str, float]:
-        """Return seconds, things per second and CPU microseconds per thing."""
+        """Return how many, seconds, things per second and CPU microseconds per thing."""
         seconds = time.perf_counter() - self._wall
         return {
             "count": count,
@@ -68,6 +82,14 @@ class Stopwatch:
             "per_second": round(count / seconds, 1),
             "cpu_us": round((_cpu() - self._cpu) / count * 1e6, 1),
         }
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process had in memory so far."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _cpu() -> float:

@@ -42,7 +42,7 @@ PAGES: Final = tuple(
 _LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK: Final = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _COPY: Final = re.compile(r"<!-- (examples/\S+) -->\n\n```\w+\n(.*?)```", re.DOTALL)
-_ROW: Final = re.compile(r"^\| ([SCG][\d.]+) \| (.+?) \| `([^`]+)::([^`]+)` \|$")
+_ROW: Final = re.compile(r"^\| ([SCG][\d.]+) \| (.+?) \| `([^`:]+)::([^`]+)` \|$")
 
 
 def name_of(path: Path) -> str:

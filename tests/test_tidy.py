@@ -108,6 +108,10 @@ def _length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def _positional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    if any("fixture" in ast.unparse(one) for one in node.decorator_list):
+        return 0  # pytest gives a fixture its arguments by name
+    if node.name.startswith("test_"):
+        return 0  # and a test, too
     names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
     return len(names) - (names[:1] in (["self"], ["cls"]))
 

@@ -11,7 +11,7 @@ from holdfast.channel import Channel
 from holdfast.channels.http import HttpChannel
 from holdfast.clock import Clock, SystemClock
 from holdfast.config import Config, prepare_data
-from holdfast.engine.engine import Engine
+from holdfast.engine.engine import Engine, check_pending
 from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
@@ -47,7 +47,8 @@ class App:
         """Open the store, the keys and the channels of a configuration.
 
         Raises:
-            ConfigError: the data folder cannot be used.
+            ConfigError: the data folder cannot be used, or the catalog lacks a recipient with
+                pending deliveries.
             StoreBusy: another process has it.
             StoreMismatch: the file there is not ours, or from a newer version.
             VaultError: the data keys are missing or wrong.
@@ -55,11 +56,13 @@ class App:
         clock = clock or SystemClock()
         folder = prepare_data(config)
         path = folder / STORE_FILE
-        fresh = not path.exists()
         store = SqliteStore.open(path, quota_bytes=config.store.quota_bytes)
         try:
+            # Not "no file": the first start may have ended between the file and the keys.
+            fresh = await store.document(_KEY_CHECK) is None
             vault = Vault.load(folder, create=fresh)
             await _check_keys(store, vault, clock.now(), folder)
+            check_pending(await store.counts(), config.catalog)
             await _register(store, vault, config.catalog, clock.now())
         except BaseException:
             await store.close()

@@ -104,7 +104,12 @@ class RetentionSettings(Section, frozen=True):
 
 
 class LogSettings(Section, frozen=True):
-    """Where our log goes: stderr, or a file that rotates at 50 MB."""
+    """Where our log goes.
+
+    Attributes:
+        level: least severity that is written.
+        path: a file that rotates at 50 MB, such as `/var/log/recovery/engine.log`; None: stderr.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     path: str | None = None

@@ -65,6 +65,8 @@ class Holdfast:
         self.config = folder / "holdfast.toml"
         self.data = folder / "data"
         self.store = self.data / "holdfast.db"
+        self.port = 0
+        """Where the API shall be; 0: anywhere."""
         self.url = ""
         self._out = folder / "out.txt"
         self._log = folder / "log.txt"
@@ -77,7 +79,7 @@ class Holdfast:
             for name, value in os.environ.items()
             if not name.startswith("HOLDFAST_") and name != "RETRY_STRATEGY"
         }
-        given = {"--config": self.config, "--data": self.data, "--port": 0, "--metrics-port": 0}
+        given = {"--config": self.config, "--data": self.data, "--port": self.port, "--metrics-port": 0}
         words = [str(word) for pair in given.items() for word in pair]
         with self._out.open("wb") as out, self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -122,7 +124,7 @@ class Holdfast:
 
     def log(self) -> str:
         """Return what all its lives wrote to stderr."""
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return its log lines of one event."""

@@ -18,12 +18,14 @@ from holdfast.model.attempt import (
     Trigger,
 )
 from holdfast.model.delivery import Status
-from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER
 from holdfast.model.view import LaneView
 from holdfast.testing.memory import MemoryEngine
 
 WHY = {"reason": "the partner asked"}
+
+SOON = 1_767_225_600_000
+"""The memory engine's time: 2026-01-01T00:00:00Z in ms."""
 
 
 def send(client: TestClient[Any], flow: str = "one", **fields: Any) -> dict[str, Any]:
@@ -89,18 +91,19 @@ def test_delivery(client: TestClient[Any]) -> None:
     found = client.get(f"/v1/deliveries/{delivery_id}").json()
     assert found["created_at"] == "2026-01-01T00:00:00.000Z"
     assert (found["expires_at"], found["ended_at"]) == (None, None)
-    assert found["waiting"] == {"gate": "due", "until": found["due_at"], "reason": None}
+    assert found["waiting"] == {"gate": "backoff", "until": found["due_at"], "reason": None}
 
 
 @pytest.mark.parametrize(
     ("lane", "hold", "gate", "until"),
     [
-        ({"paused": "holiday"}, None, "paused", None),
-        ({"breaker": BreakerState.OPEN, "next_probe": 5000}, None, "breaker", "05.000Z"),
-        ({"breaker": BreakerState.OPEN, "retry_at": NEVER}, None, "breaker", None),
-        ({"breaker": BreakerState.RECOVERY}, None, "breaker", None),
-        ({"gate_until": 7000, "gate_reason": "429"}, None, "rate_limit", "07.000Z"),
-        ({"paused": "holiday"}, "consent", "consent", "2026-01-01T00:00:00.000Z"),
+        ({"gate": "paused", "paused": "holiday"}, None, "paused", None),
+        ({"gate": "breaker", "next_probe": SOON + 5000}, None, "breaker", "05.000Z"),
+        ({"gate": "breaker", "retry_at": NEVER}, None, "breaker", None),
+        ({"gate": "concurrency"}, None, "concurrency", None),
+        ({"gate": "rate", "gate_until": SOON + 7000}, None, "rate", "07.000Z"),
+        ({"gate": "rate", "gate_until": 7000}, None, "backoff", "2026-01-01T00:00:00.000Z"),
+        ({}, "not_before", "not_before", "2026-01-01T00:00:00.000Z"),
     ],
 )
 async def test_why_it_waits(

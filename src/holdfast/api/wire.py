@@ -244,6 +244,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int
     processing_time_ms: float
     jitter: Jitter | None
+    refunded: int
     configuration: msgspec.Raw
     error_details: ErrorDetails | None
     success_indicators: SuccessIndicators | None
@@ -406,21 +407,18 @@ def why(value: Delivery, lane: LaneView) -> Waiting:
     """Return the first closed gate of a pending delivery."""
     if value.predecessor is not None and value.due_at == NEVER:
         return Waiting("predecessor", reason=f"waits for {value.predecessor}")
-    if value.hold_gate is not None:
-        return Waiting(value.hold_gate, iso(value.due_at))
-    return _closed(lane) or Waiting("due", iso(value.due_at))
+    opens = _opens(lane)
+    if lane.gate is not None and value.due_at <= opens:
+        reasons = {"paused": lane.paused, "breaker": lane.reason, "rate": lane.gate_reason}
+        return Waiting(lane.gate, iso(opens), reasons.get(lane.gate))
+    return Waiting(value.hold_gate or "backoff", iso(value.due_at))
 
 
-def _closed(lane: LaneView) -> Waiting | None:
-    if lane.paused is not None:
-        return Waiting("paused", reason=lane.paused)
-    if lane.breaker is BreakerState.OPEN:
-        return Waiting("breaker", iso(lane.next_probe or lane.retry_at), lane.reason)
-    if lane.gate_until:
-        return Waiting("rate_limit", iso(lane.gate_until), lane.gate_reason)
-    if lane.breaker is not BreakerState.CLOSED:
-        return Waiting("breaker", reason=f"the lane is in {lane.breaker}")
-    return None
+def _opens(lane: LaneView) -> int:
+    """Return when the lane's gate may open by itself, `NEVER` when it needs more than time."""
+    if lane.gate == "breaker":
+        return lane.next_probe or NEVER
+    return lane.gate_until if lane.gate == "rate" else NEVER
 
 
 def _origin(url: str) -> str:

@@ -129,8 +129,8 @@ def _next(item: dict[str, Any], now: int) -> str:
     """Say when the next send may be, and which gate it waits for."""
     due = _due(item, now)
     waiting = item.get("waiting") or {}
-    gate = clean(waiting.get("gate") or "due").replace("_", " ")
-    if gate == "due":
+    gate = clean(waiting.get("gate") or "backoff").replace("_", " ")
+    if gate == "backoff":
         return due
     told = f"due {due}; waits for gate: {gate}"
     if waiting.get("reason"):

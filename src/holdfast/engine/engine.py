@@ -33,6 +33,22 @@ from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
 
 
+def check_pending(counts: Mapping[str, Counts], catalog: Catalog) -> None:
+    """Refuse a catalog that lacks a recipient for which deliveries wait.
+
+    Raises:
+        ConfigError: it lacks some; the message names them.
+    """
+    missing = [
+        name for name, count in counts.items() if count.pending and name not in catalog.recipients
+    ]
+    if missing:
+        raise ConfigError(
+            f"recipients with pending deliveries are missing: {', '.join(sorted(missing))}; "
+            "put them back, or cancel their deliveries first"
+        )
+
+
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Limits of one worker.
 
@@ -121,7 +137,7 @@ class Engine:
         self.ownership = await self.store.acquire(now)
         states = {state.recipient: state for state in await self.store.lane_states()}
         self.counts = await self.store.counts()
-        self._check_pending()
+        check_pending(self.counts, self.catalog)
         self._compose()
         self._stamp(states, now)
         for recipient, due_at in await self.store.due_lanes():
@@ -140,18 +156,6 @@ class Engine:
             lanes=len(self.dispatcher.lanes),
             pending=sum(counts.pending for counts in self.counts.values()),
         )
-
-    def _check_pending(self) -> None:
-        missing = [
-            name
-            for name, counts in self.counts.items()
-            if counts.pending and name not in self.catalog.recipients
-        ]
-        if missing:
-            raise ConfigError(
-                f"recipients with pending deliveries are missing: {', '.join(sorted(missing))}; "
-                "put them back, or cancel their deliveries first"
-            )
 
     def _compose(self) -> None:
         """Build the parts; each gets only what it uses."""

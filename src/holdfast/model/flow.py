@@ -105,7 +105,14 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One recipient of a flow."""
+    """One recipient of a flow.
+
+    Attributes:
+        name: unique in its flow; default: the recipient's name.
+        recipient: the lane it goes to.
+        step_type: what the step is for; shown in events.
+        policy: settings on the step level.
+    """
 
     name: str
     recipient: str
@@ -139,14 +146,29 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A tenant: settings on the account level."""
+    """A tenant.
+
+    Attributes:
+        name: as flows and recipients name it.
+        policy: settings on the account level.
+    """
 
     name: str = "default"
     policy: PolicySettings = PolicySettings()
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Allowed ranges (low, high) of policy fields; an administrator may widen them (design 9)."""
+    """Allowed ranges (low, high) of policy fields; an administrator may widen or narrow them.
+
+    Attributes:
+        max_retries: range of `policy.max_retries` (S2.16).
+        initial_delay: range in seconds (S2.17).
+        multiplier: range (S2.18).
+        max_interval: range in seconds (S2.19).
+        total_timeout: range in seconds (S2.20).
+        max_age: range in seconds.
+        max_hint: range in seconds.
+    """
 
     max_retries: tuple[int, int] = (1, 10)
     initial_delay: tuple[float, float] = (1.0, 60.0)

@@ -35,10 +35,16 @@ class JitterKind(StrEnum):
 
 
 class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One part of a hybrid strategy: `strategy` for the next `attempts` retries.
+    """One part of a hybrid strategy. Fields that are None are taken from the policy.
 
-    The last phase may leave `attempts` out: it lasts until the limits end it.
-    Fields that are None are taken from the policy.
+    Attributes:
+        strategy: of this part.
+        attempts: for so many retries; the last phase may leave it out and lasts until the limits.
+        initial_delay: seconds before its first retry.
+        multiplier: growth of exponential delays.
+        max_interval: longest delay in seconds.
+        increment: seconds added per retry by `linear`.
+        jitter: how delays are randomised.
     """
 
     strategy: Strategy

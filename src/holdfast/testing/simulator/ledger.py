@@ -99,11 +99,11 @@ class Ledger:
         self._lanes: Counter[tuple[int, str]] = Counter()
         self._lives: Counter[int] = Counter()
         self._claimed: set[str] = set()
+        self._refused: set[str] = set()
         self._given_up: dict[str, float] = {}
         self._stopped: dict[tuple[str, str], float] = {}
         self._good_at: dict[str, float] = {}
         self._history: list[tuple[float, int, str, str]] = []
-        self.now = 0.0
 
     def broken(self, promise: Promise, text: str, delivery_id: str | None = None) -> None:
         """Note a broken promise, with the story of the delivery concerned."""
@@ -139,10 +139,17 @@ class Ledger:
             text = f"key {key} was answered with {first[0]} and with {receipt.message_id}"
             self.broken(Promise.INTAKE, text)
 
-    def neighbour(self, message_ids: set[str], error: str) -> None:
+    def refused(self, error: str) -> None:
         """Note an error that a caller got: one bad row must not fail its neighbours."""
-        if error.startswith("bad row") and error.split()[-1] not in message_ids:
+        if not error.startswith("bad row"):
+            return
+        if error in self._refused or " dlv_" in error:
             self.broken(Promise.INTAKE, f"a neighbour of the bad row was refused: {error}")
+        self._refused.add(error)
+
+    def replayed(self, receipt: Receipt) -> None:
+        """Note the receipt of a replay: another message with the payload of an old one."""
+        self.acknowledged.setdefault(receipt.message_id, receipt)
 
     # -- people -----------------------------------------------------------------------------
 
@@ -173,7 +180,7 @@ class Ledger:
         """Note that somebody became the owner."""
         self._epoch = max(self._epoch, epoch)
 
-    def committed(self, life: int, batch: Batch, committed: Committed) -> None:
+    def committed(self, at: float, life: int, batch: Batch, committed: Committed) -> None:
         """Note what was written, at the instant at which it was."""
         if batch.epoch < self._epoch:
             text = f"process {life} wrote with epoch {batch.epoch}; the owner's is {self._epoch}"
@@ -186,7 +193,7 @@ class Ledger:
                 self._claimed.discard(name)
             done = "" if applied.applied else " refused"
             proven = " proven" if applied.proven else ""
-            self._history.append((self.now, life, name, f"{verb}{done}{proven}"))
+            self._history.append((at, life, name, f"{verb}{done}{proven}"))
 
     # -- the wire ---------------------------------------------------------------------------
 

@@ -1,0 +1,124 @@
+"""One process of a simulation: an engine, its store, its wire and every task it started."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.engine import Engine
+from holdfast.engine.lane import Lane
+from holdfast.store import Accept
+from holdfast.testing.simulator.faults import Fault, FaultyStore
+from holdfast.testing.simulator.partners import Wire
+
+T = TypeVar("T")
+
+_CURRENT: contextvars.ContextVar["Life | None"] = contextvars.ContextVar("life", default=None)
+
+Loses = Callable[[], bool]
+Died = Callable[["Life", Fault], None]
+TaskFailed = Callable[["Life", BaseException], None]
+
+
+def _keeps() -> bool:
+    return False
+
+
+class LossyDispatcher(Dispatcher):
+    """A dispatcher that misses some wake-ups: they are hints, polling is correct without them."""
+
+    loses: Loses = staticmethod(_keeps)
+
+    def stir(self, lane: Lane) -> None:
+        """Look at a lane again, or miss it."""
+        if not self.loses():
+            super().stir(lane)
+
+
+class SimulatedEngine(Engine):
+    """The engine with a dispatcher that misses wake-ups, and hand-overs that get lost."""
+
+    dispatcher_type = LossyDispatcher
+    loses: Loses = staticmethod(_keeps)
+
+    def _compose(self) -> None:
+        super()._compose()
+        if isinstance(self.dispatcher, LossyDispatcher):
+            self.dispatcher.loses = self.loses
+
+    def _announce(self, accept: Accept) -> Callable[[Accept], None]:
+        landed = super()._announce(accept)
+
+        def perhaps(accept: Accept) -> None:
+            if not self.loses():
+                landed(accept)
+
+        return perhaps
+
+
+class Life:
+    """A process: it can be stopped gracefully, or end at once with everything it was doing.
+
+    Args:
+        number: of the process, from 1.
+        engine: not yet started.
+        store: its way to the data.
+        wire: its way to the partners.
+        failed: told when one of its tasks ends with an exception.
+    """
+
+    def __init__(
+        self, number: int, engine: Engine, store: FaultyStore, wire: Wire, *, failed: TaskFailed
+    ) -> None:
+        self.number = number
+        self.engine = engine
+        self.store = store
+        self.wire = wire
+        self.over = asyncio.Event()
+        """Set when it has ended."""
+        self.running = False
+        """It is started and takes calls."""
+        self.zombie = False
+        self._failed = failed
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._context = contextvars.copy_context()
+        self._context.run(_CURRENT.set, self)
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work inside the process: it ends with it."""
+        return asyncio.get_running_loop().create_task(work, context=self._context)
+
+    def joins(self, task: asyncio.Task[Any]) -> None:
+        """Take a task in; after the end it is cut before its first step."""
+        if self.over.is_set():
+            task.cancel()
+            return
+        self._tasks[task] = None
+        task.add_done_callback(self._leaves)
+
+    def _leaves(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self._failed(self, error)
+
+    def end(self) -> None:
+        """End at once: nothing it was doing goes on."""
+        self.running = False
+        self.over.set()
+        self.store.dead = self.wire.dead = True
+        for task in tuple(self._tasks):
+            task.cancel()
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
+) -> asyncio.Task[Any]:
+    """Make a task and hand it to the process in whose context it is started."""
+    context = options.get("context")
+    life = _CURRENT.get() if context is None else context.get(_CURRENT)
+    task = asyncio.Task(work, loop=loop, **options)
+    if life is not None:
+        life.joins(task)
+    return task
