@@ -1,0 +1,273 @@
+"""Loops beside the traffic, room on disk, stops and crashes."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from holdfast.errors import Overloaded, StoreFull
+from holdfast.model.delivery import Status
+from holdfast.store import Batch, Committed, Space
+from holdfast.stores.sqlite import SqliteStore
+from holdfast.testing.channel import Scripted, always, in_order
+from holdfast.testing.clock import run
+from holdfast.testing.rig import DAY_MS, Rig, catalog, recipient, running
+
+
+class SmallDisk(SqliteStore):
+    """A store with as much room as the test says."""
+
+    free = 10**9
+    """Bytes that `space` reports."""
+    writable = True
+    """Whether commits fit."""
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write unless there is no room."""
+        if not self.writable:
+            raise StoreFull("no space is left")
+        return await super().commit(batch)
+
+    async def space(self) -> Space:
+        """Return the room that the test gives."""
+        return Space(0, self.free)
+
+
+def on_small_disk(rig: Rig, reserve: int = 1000) -> SmallDisk:
+    """Put the rig's engine on a disk with little room."""
+    store = SmallDisk.over(rig.connection)
+    rig.store = rig.engine.store = store
+    rig.engine._reserve = reserve
+    return store
+
+
+def test_payloads_go_after_their_time_and_rows_later() -> None:
+    """S1.126, S5.42, C17: only what has ended; pending payloads stay however old."""
+    rig = Rig(catalog(recipient()), in_order(200, 400, 200))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(2)
+            await rig.wait(5)
+            await rig.engine.actions.pause("acme", actor="ann", reason="holiday")
+            await rig.send(1)
+            rig.clock.set_wall(rig.clock.now() + 8 * DAY_MS)
+            await rig.engine.pruner.run_once()
+            kept = [(await rig.store.message(d.message_id)) for d in await rig.deliveries()]
+            assert [m is not None and m.sealed is not None for m in kept] == [False, False, True]
+            rig.clock.set_wall(rig.clock.now() + 90 * DAY_MS)
+            await rig.engine.pruner.run_once()
+            counts = (await rig.store.counts())["acme"]
+            assert (counts.created, counts.pruned) == (3, 2)
+
+    run(main(), rig.clock)
+
+
+def test_a_redrive_of_a_purged_payload_is_dead_again_with_its_reason() -> None:
+    """C17: without a payload nothing is sent; it waits in review as PAYLOAD_MISSING."""
+    rig = Rig(catalog(recipient()), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            await rig.wait(1)
+            await rig.engine.actions.purge(0, actor="ann", reason="privacy request")
+            (dead,) = await rig.deliveries()
+            await rig.engine.actions.redrive(dead.id, actor="ann", reason="try")
+            await rig.wait(1)
+            (delivery,) = await rig.deliveries()
+            assert (delivery.status, delivery.code) == (Status.DEAD, "PAYLOAD_MISSING")
+            assert len(rig.channel.sent) == 1
+
+    run(main(), rig.clock)
+
+
+def test_intake_stops_at_the_reserve_and_comes_back() -> None:
+    """S5.41: below the reserve nothing is accepted, what is stored goes on, then it recovers."""
+    rig = Rig(catalog(recipient()), in_order(503, 200))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            disk.free = 10
+            await rig.wait(1.1)
+            with pytest.raises(StoreFull, match="below the reserve of 1000"):
+                await rig.send()
+            assert not rig.engine.ready
+            await rig.wait(10)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 1
+            disk.free = 10**6
+            await rig.wait(1.1)
+            await rig.send()
+            await rig.wait(1)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 2
+
+    run(main(), rig.clock)
+
+
+def test_settlements_wait_for_room_and_nothing_is_sent_meanwhile() -> None:
+    """With the reserve gone dispatch holds; every settlement is written once there is room."""
+    rig = Rig(catalog(recipient(concurrency=2)), always(200, takes_ms=100))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(50)
+            await rig.wait(1)
+            disk.writable = False
+            await rig.wait(5)
+            sent = len(rig.channel.sent)
+            await rig.wait(60)
+            assert len(rig.channel.sent) == sent
+            with pytest.raises(StoreFull):
+                await rig.send()
+            disk.writable = True
+            await rig.wait(10)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 50
+            assert len(rig.channel.sent) == 50
+
+    run(main(), rig.clock)
+
+
+def test_too_much_at_once_is_refused_before_memory_grows() -> None:
+    """S5.36: the intake queue has a limit; refused callers are told when to come back."""
+    rig = Rig(catalog(recipient()))
+    rig.settings = msgspec.structs.replace(rig.settings, intake_queue=10)
+    rig.engine = rig.build()
+
+    async def main() -> None:
+        async with running(rig):
+            with pytest.raises(Overloaded) as caught:
+                await rig.send(11)
+            assert caught.value.retry_after_s >= 1
+            await rig.send(10)
+
+    run(main(), rig.clock)
+
+
+def test_a_send_that_never_ends_is_cut_and_given_back() -> None:
+    """The rescuer ends what overruns its time; the delivery is in doubt and tried again."""
+    rig = Rig(catalog(recipient()), in_order(Scripted(takes_ms=10**9), 200))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            await rig.wait(120)
+            (delivery,) = await rig.deliveries()
+            assert (delivery.status, delivery.in_doubt) == (Status.DELIVERED, True)
+            first, _ = await rig.events()
+            assert (first["failure_class"], first["counted"]) == ("cancelled", False)
+
+    run(main(), rig.clock)
+
+
+def test_a_stop_lets_sends_finish() -> None:
+    """What ends within the limit is settled; nothing is in doubt at the next start."""
+    rig = Rig(catalog(recipient()), always(200, takes_ms=3000))
+
+    async def main() -> None:
+        await rig.engine.start()
+        await rig.send(3)
+        await rig.wait(1)
+        await rig.engine.stop()
+        assert len(await rig.deliveries(Status.DELIVERED)) == 3
+        rig.engine = rig.build()
+        async with running(rig):
+            assert rig.engine.ownership.clean
+
+    run(main(), rig.clock)
+
+
+def test_a_stop_gives_back_what_takes_too_long() -> None:
+    """After the limit a send is cut, recorded, and goes out again at the next start."""
+    rig = Rig(catalog(recipient()), in_order(Scripted(takes_ms=60_000), 200))
+
+    async def main() -> None:
+        await rig.engine.start()
+        await rig.send()
+        await rig.wait(1)
+        before = rig.clock.now()
+        await rig.engine.stop()
+        assert rig.clock.now() - before <= 11_000
+        (pending,) = await rig.deliveries(Status.PENDING)
+        assert (pending.in_doubt, pending.hold_gate) == (True, "shutdown")
+        rig.engine = rig.build()
+        async with running(rig):
+            await rig.wait(1)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 1
+
+    run(main(), rig.clock)
+
+
+def test_a_stop_with_unwritten_settlements_is_not_clean() -> None:
+    """What could not be settled may have been sent: the next owner must know."""
+    rig = Rig(catalog(recipient()), always(200, takes_ms=100))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        await rig.engine.start()
+        await rig.send(3)
+        disk.writable = False
+        await rig.wait(2)
+        await rig.engine.stop()
+        disk.writable = True
+        rig.engine = rig.build()
+        async with running(rig):
+            assert not rig.engine.ownership.clean
+            await rig.wait(5)
+            assert {d.status for d in await rig.deliveries()} == {Status.DELIVERED}
+            assert all(d.in_doubt for d in await rig.deliveries())
+
+    run(main(), rig.clock)
+
+
+def killed(rig: Rig, keep: Callable[[asyncio.Task[None]], bool] = lambda _: False) -> None:
+    """End every task of the engine at once, as SIGKILL would, and let a new engine be built."""
+    rig.engine.dispatcher.send = None
+    for task in asyncio.all_tasks():
+        if task is not asyncio.current_task() and not keep(task):
+            task.cancel()
+
+
+def test_a_payload_that_kills_its_worker_is_known_after_three_crashes() -> None:
+    """Design 4: claims are written after a crash; the third end makes it WORKER_CRASH."""
+    rig = Rig(catalog(recipient(concurrency=1)), always(200, takes_ms=5000))
+
+    async def main() -> None:
+        for _ in range(5):
+            await rig.engine.start()
+            if not await rig.deliveries():
+                await rig.send(3)
+            await rig.wait(2)  # in the middle of the first send
+            killed(rig)
+            await rig.wait(0.1)
+            rig.engine = rig.build()
+        rig.channel.script = always(200, takes_ms=5)
+        async with running(rig):
+            await rig.wait(20)
+            found = [(d.status, d.code) for d in await rig.deliveries()]
+            assert found[0] == (Status.DEAD, "WORKER_CRASH")
+            assert {status for status, _ in found[1:]} == {Status.DELIVERED}
+
+    run(main(), rig.clock)
+
+
+def test_after_a_crash_only_what_was_unsettled_goes_out_again() -> None:
+    """Promise 3: same key, at most what was in flight."""
+    rig = Rig(catalog(recipient(concurrency=4)), always(200, takes_ms=1000))
+
+    async def main() -> None:
+        await rig.engine.start()
+        await rig.send(20)
+        await rig.wait(2.5)
+        killed(rig)
+        await rig.wait(0.1)
+        rig.engine = rig.build()
+        async with running(rig):
+            await rig.wait(60)
+        assert len(await rig.deliveries(Status.DELIVERED)) == 20
+        assert len(rig.channel.sent) <= 20 + 4
+
+    run(main(), rig.clock)
