@@ -101,7 +101,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.server.token is None
     assert config.data == Path(".holdfast")
     assert config.store.reserve_bytes == 64 * 1024 * 1024
-    assert config.engine.max_in_flight == 256
+    assert config.engine.max_in_flight == 512
     assert config.retention.key_days == 30
     assert config.catalog.flows == {}
 

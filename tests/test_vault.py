@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +115,13 @@ def test_digests_depend_on_key_and_parts() -> None:
     assert VAULT.digest(b"a", b"b") == VAULT.digest(b"a", b"b")
     assert VAULT.digest(b"ab", b"") != VAULT.digest(b"a", b"b")
     assert VAULT.digest(b"a") != Vault({"k001": b"1" * 32}, "k001", b"e" * 32).digest(b"a")
+
+
+@pytest.mark.parametrize("wbits", [15, 31])
+def test_bare_zlib_streams_open(wbits: int) -> None:
+    """C19: the reader takes gzip and zlib containers alike."""
+    packer = zlib.compressobj(wbits=wbits)
+    packed = packer.compress(b"payload" * 50) + packer.flush()
+    header, nonce = bytes((1, 1)) + b"k001", b"n" * 12
+    sealed = header + nonce + AESGCM(b"1" * 32).encrypt(nonce, packed, header + b"msg_1")
+    assert VAULT.open(sealed, "msg_1") == b"payload" * 50
