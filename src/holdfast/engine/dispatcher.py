@@ -174,8 +174,8 @@ class Dispatcher:
         work: tuple[Lane, Waiting] | None = (lane, waiting)
         while work is not None and self.send is not None:
             await self.send(*work)
-            self.stir(work[0])
-            work = self.take()
+            self._consider(work[0])
+            work = self.take()  # what this slot cannot take, the next commit's pump hands out
 
     def take(self) -> tuple[Lane, Waiting] | None:
         """Return the next delivery to send, or None: no slot, no lane, or a hold on everything."""

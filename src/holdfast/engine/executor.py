@@ -27,6 +27,7 @@ from holdfast.model.message import NEVER
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
 from holdfast.policy.decide import Code, Decision, Gate, decide
+from holdfast.policy.reason import normalise
 from holdfast.store import Applied, Note, Transition, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
@@ -188,7 +189,7 @@ class Executor:
         try:
             reply = await self._channels[route.recipient.channel].send(request)
             outcome = failure.classify(reply, route.policy)
-            if not outcome.ok:
+            if not outcome.ok or outcome.reference is not None:
                 outcome = _scrubbed(outcome, payload, route, endpoint)
         except Exception as error:  # noqa: BLE001  # a bug here must not keep a slot for ever
             log(LogEvent.LOOP_ERROR, logging.ERROR, loop="executor", error=repr(error))
@@ -339,6 +340,8 @@ def _scrubbed(outcome: Outcome, payload: bytes, route: Route, endpoint: Endpoint
             return msgspec.structs.replace(outcome, excerpt=None)
     if not secrets:
         return outcome
+    # A reason is normalised, and what is left of a value in it must not show either.
+    secrets += [short for value in secrets if (short := normalise(value)) not in {None, value}]
     texts = {
         field: redaction.mask_values(text, secrets)
         for field in ("reason", "message", "excerpt", "code", "reference")

@@ -223,11 +223,15 @@ class Lane:
 
     def has_due(self, now: int) -> bool:
         """Tell whether the buffer holds something that is due."""
-        return bool(self.buffered) and priority.choose(self.bands, now) is not None
+        return bool(self.buffered) and self.head_due() <= now
 
     def head_due(self) -> int:
         """Return the lowest due in the buffer, `NEVER` when it is empty."""
-        return min((band[0][0] for band in self.bands if band), default=NEVER)
+        lowest = NEVER
+        for band in self.bands:
+            if band and band[0][0] < lowest:
+                lowest = band[0][0]
+        return lowest
 
     # -- what happened ----------------------------------------------------------------------
 
