@@ -71,6 +71,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self.full = False
         """The store has no room: settlements wait, nothing new is sent."""
         self.commits = 0
@@ -81,6 +82,11 @@ class Writer:
         """Return how many accepts are queued."""
         return len(self._accepts)
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is queued or being written."""
+        return self._idle.is_set()
+
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="writer")
@@ -89,8 +95,8 @@ class Writer:
         """Write what is queued, unless the store refuses it; tell whether all is on disk."""
         if self._task is None:
             return True
-        if not self.full:
-            await self._idle.wait()
+        self._stopping = True
+        await self._idle.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -146,7 +152,9 @@ class Writer:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._accepts or self._transitions or self._lanes or self._notes:
-                    await self._round()
+                    written = await self._round()
+                    if self._stopping and not written:
+                        break  # what the store refuses now stays unsettled
                 self._idle.set()
         except StoreLost as error:
             for _, answer in self._accepts:
@@ -155,8 +163,11 @@ class Writer:
         finally:
             self._idle.set()
 
-    async def _round(self) -> None:
-        """Take what is queued and commit it; put back what could not be written."""
+    async def _round(self) -> bool:
+        """Take what is queued and commit it; put back what could not be written.
+
+        Tells whether all of it is written.
+        """
         accepts = self._accepts[:BATCH_MAX]
         del self._accepts[:BATCH_MAX]
         transitions = self._transitions[:BATCH_MAX]
@@ -185,10 +196,10 @@ class Writer:
             self._written.difference_update(snapshots)
             self._lanes = lanes | self._lanes
             self._notes = notes + self._notes
-            await self._singly(accepts, transitions, error)
-            return
+            return await self._singly(accepts, transitions, error)
         _deliver(accepts, transitions, committed)
         self._on_commit()
+        return True
 
     def _remember(self, snapshots: dict[str, Snapshot], now: int) -> None:
         """Note what is written; anew every hour, as retention may remove what is long unused."""
@@ -212,7 +223,7 @@ class Writer:
         accepts: list[tuple[Accept, OnAccepted]],
         transitions: list[tuple[Transition, OnApplied]],
         cause: StoreError,
-    ) -> None:
+    ) -> bool:
         """Write settlements one by one, then accepts; keep the settlements that still fail."""
         self._complain(cause)
         kept = []
@@ -238,8 +249,10 @@ class Writer:
                 answer(error)
         self._transitions = kept + self._transitions
         self._on_commit()
-        if kept or self._lanes:
+        left = bool(kept or self._lanes or self._notes)
+        if left and not self._stopping:
             await self._clock.sleep_until(self._clock.now() + RETRY_MS)
+        return not left
 
     def _one(self, *, accept: Accept | None = None, transition: Transition | None = None) -> Batch:
         return Batch(
