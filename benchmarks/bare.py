@@ -7,11 +7,10 @@ import asyncio
 import sys
 from typing import Any
 
+import talk
 import uvloop
+from load import Stopwatch, payload
 from pyreqwest.client import ClientBuilder
-
-from benchmarks import talk
-from benchmarks.load import Stopwatch, payload
 
 
 async def main(port: int, concurrency: int) -> None:

@@ -3,15 +3,17 @@
 A program; it says its URL and ends when standard input closes.
 """
 
+from typing import Any
+
+import talk
 import uvloop
 from litestar import Litestar, Request, post
 
-from benchmarks import talk
 from holdfast.api.server import Application, serve
 
 
 @post("/v1/flows/{flow:str}/messages", status_code=202)
-async def take(request: Request[None, None, None], flow: str) -> dict[str, str]:
+async def take(request: Request[Any, Any, Any], flow: str) -> dict[str, str]:
     """Read the body and say yes."""
     await request.body()
     return {"message_id": "msg_0", "flow": flow}

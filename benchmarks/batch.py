@@ -7,10 +7,11 @@ the same schema, with the same pragmas, 500 to a commit: no HTTP, no JSON, no en
 import tempfile
 from pathlib import Path
 
-from benchmarks import checked, programs
-from benchmarks.figures import Figure, Result, Round, Size, Tell, column, figure, ratios
-from benchmarks.intake import pause
-from benchmarks.load import configure, names
+import checked
+import programs
+from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
+from intake import pause
+from load import configure, names
 
 TITLE = "Batch intake over HTTP"
 RECIPIENTS = 50
@@ -32,9 +33,11 @@ def raw(count: int) -> Round:
     """Insert rows."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         config = configure(Path(folder), 9, RECIPIENTS)
-        with programs.talker("raw_inserts", config, count) as (program, _):
-            with programs.metered(count, program) as cpu:
-                figures = program.ask("go")
+        with (
+            programs.talker("raw_inserts", config, count) as (program, _),
+            programs.metered(count, program) as cpu,
+        ):
+            figures = program.ask("go")
         checked.expect("messages stored", checked.found(config).messages, count)
     return figures | cpu
 

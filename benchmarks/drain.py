@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import talk
 import uvloop
+from figures import quantiles
+from load import Stopwatch, peak_memory
 
-from benchmarks import talk
-from benchmarks.load import Stopwatch, peak_memory
-from benchmarks.figures import quantiles
 from holdfast.app import App
 from holdfast.config import load
 from holdfast.store import Batch, Committed, Store
@@ -44,7 +44,7 @@ async def drain(config: Path, count: int) -> dict[str, Any]:
     engine.store = cast("Store", counted)
     await app.start()
     watch = Stopwatch()  # nothing was sent yet: sends begin when the loop turns
-    while engine.meter.attempts["success", ""] < count or engine.dispatcher.unsettled:
+    while engine.meter.attempts["success", ""] < count or engine.dispatcher.unsettled:  # noqa: ASYNC110  # nothing in the engine tells
         await asyncio.sleep(0.005)
     figures = watch.read(count)
     figures["peak_memory"] = peak_memory()

@@ -93,8 +93,8 @@ def ratios(rounds: Sequence[Round], top: str, bottom: str, of: str = "per_second
 
 
 def column(rounds: Sequence[Round], what: str, of: str = "per_second") -> list[float]:
-    """Return one number of each round."""
-    return [each[what][of] for each in rounds]
+    """Return one number of each round; `what` is empty when a round has one measurement."""
+    return [(each[what] if what else each)[of] for each in rounds]
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -106,3 +106,23 @@ def quantile(values: Sequence[float], share: float) -> float:
 def quantiles(name: str, values: Sequence[float], *shares: float) -> dict[str, float]:
     """Return `NAME_p50`, `NAME_p99` and so on."""
     return {f"{name}_p{share * 100:g}": round(quantile(values, share), 3) for share in shares}
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """A scenario that was measured.
+
+    Attributes:
+        name: of its module.
+        title: for people.
+        about: what was done, from the module's docstring.
+        result: what it found.
+        seconds: how long it took.
+        load: the machine's load average before and after.
+    """
+
+    name: str
+    title: str
+    about: str
+    result: Result
+    seconds: float
+    load: tuple[float, float]

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import talk
 import uvloop
+from load import payload
 
-from benchmarks import talk
-from benchmarks.load import payload
 from holdfast.app import App
 from holdfast.clock import SystemClock
 from holdfast.config import load
@@ -28,28 +28,41 @@ from holdfast.model.message import NEVER, Message
 from holdfast.store import Accept, Batch, Store
 
 CHUNK = 5_000
+PER_MS = 10
+"""Messages that are accepted in the same millisecond."""
 OPEN_MS = 300_000
 """The longest open period of a breaker."""
 
 
 def accepts(app: App, intake: Intake, flows: dict[str, int], now: int) -> Iterator[Accept]:
     """Yield messages with their deliveries, routed as intake does."""
-    rng = random.Random(1)
+    rng = random.Random()
     catalog, vault = app.config.catalog, app.engine.vault
+    start = now - sum(flows.values()) // PER_MS
+    whole = 0
     for name, count in flows.items():
         flow = catalog.flows[name]
         for number in range(count):
+            at = start + whole // PER_MS  # ids follow the time, as those of an intake do
+            whole += 1
             body = payload(number)
-            message_id = new_id("msg", now, rng)
+            message_id = new_id("msg", at, rng)
             message = Message(
-                message_id,
-                *(flow.account, flow.name, None, b""),
-                vault.seal(body, message_id),
-                len(body),
-                *(0.0, 5, None, None, None),
-                0,
-                NEVER,
-                now,
+                id=message_id,
+                account=flow.account,
+                flow=flow.name,
+                key=None,
+                digest=b"",
+                sealed=vault.seal(body, message_id),
+                size=len(body),
+                value=0.0,
+                priority=5,
+                quality=None,
+                region=None,
+                consent=None,
+                not_before=0,
+                expires_at=NEVER,
+                created_at=at,
             )
             yield intake.routed(flow, message)
 
@@ -114,9 +127,7 @@ async def main(config: Path, flows: dict[str, int], opened: str | None) -> None:
     if opened is not None:
         lane = LaneState(opened, Breaker(BreakerState.OPEN, now, 5, retry_at=now + OPEN_MS))
         await store.commit(Batch(ownership.epoch, now, lanes=(lane,)))
-    await commit(
-        store, _batches(ownership.epoch, now, accepts(app, router(app), flows, now))
-    )
+    await commit(store, _batches(ownership.epoch, now, accepts(app, router(app), flows, now)))
     await store.release(ownership.epoch)
     await store.close()
     talk.say(count=sum(flows.values()))

@@ -7,11 +7,11 @@ The bare route is Litestar on the same uvicorn: it reads the body and answers 20
 import tempfile
 from pathlib import Path
 
+import checked
+import programs
+from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
+from load import configure, names
 from pyreqwest.client import SyncClientBuilder
-
-from benchmarks import checked, programs
-from benchmarks.figures import Figure, Result, Round, Size, Tell, column, figure, ratios
-from benchmarks.load import configure, names
 
 TITLE = "Single-message intake over HTTP"
 RECIPIENTS = 50

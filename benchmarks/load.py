@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import psutil
 
 PAYLOAD_BYTES = 500
 DEAD = "dead"
@@ -84,12 +85,18 @@ class Stopwatch:
         }
 
 
-def peak_memory() -> int:
-    """Return the most bytes that this process had in memory so far."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak_memory(pid: int | None = None) -> int:
+    """Return the most bytes that a process (this one) had in memory so far.
+
+    Linux tells it; elsewhere it is what the process has now.
+    """
+    status = Path(f"/proc/{pid or 'self'}/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    memory: int = psutil.Process(pid).memory_info().rss
+    return memory
 
 
 def _cpu() -> float:

@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import talk
 import uvloop
+from figures import quantiles
+from load import Stopwatch, envelope
 from pyreqwest.client import Client, ClientBuilder
-
-from benchmarks import talk
-from benchmarks.figures import quantiles
-from benchmarks.load import Stopwatch, envelope, peak_memory
 
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
@@ -102,8 +101,9 @@ class Poster:
             await asyncio.sleep(max(0.0, start + number / float(rate) - loop.time()))
             tasks.append(asyncio.create_task(one(number, place)))
         await asyncio.gather(*tasks)
-        Path(file).write_bytes(times.tobytes())
-        return watch.read(int(count)) | {"peak_memory": peak_memory()}
+        figures = watch.read(int(count))
+        await asyncio.to_thread(Path(file).write_bytes, times.tobytes())
+        return figures
 
 
 async def main(url: str, connections: int, flows: list[str]) -> None:

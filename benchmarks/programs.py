@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 import psutil
+from load import peak_memory
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 PATIENCE_S = 600.0
 """A program that says nothing for so long has failed."""
 HOLDFAST = ("-c", "from holdfast.cli import main; main()")
@@ -34,7 +35,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            cwd=ROOT,
+            cwd=HERE.parent,
         )
         self._name = " ".join(str(argument) for argument in arguments[:2])
 
@@ -72,6 +73,10 @@ class Program:
         times = psutil.Process(self.pid).cpu_times()
         return times.user + times.system
 
+    def memory(self) -> int:
+        """Return the most bytes that it had in memory so far."""
+        return peak_memory(self.pid)
+
     def close(self) -> None:
         """End it: SIGTERM, and what it ignores is killed."""
         if self._process.stdin is not None:
@@ -96,8 +101,8 @@ class Program:
 
 @contextmanager
 def talker(module: str, *arguments: object) -> Iterator[tuple[Program, dict[str, Any]]]:
-    """Run `benchmarks.MODULE` and give it with its first line."""
-    with Program("-m", f"benchmarks.{module}", *arguments) as program:
+    """Run `MODULE.py` of this folder and give it with its first line."""
+    with Program(HERE / f"{module}.py", *arguments) as program:
         yield program, program.read()
 
 
@@ -124,6 +129,19 @@ def fill(config: Path, flows: dict[str, int], *, opened: str | None = None) -> i
     with talker("fill", config, *pairs, *options) as (_, said):
         count: int = said["count"]
     return count
+
+
+def until(what: str, true: Callable[[], bool]) -> None:
+    """Wait until something is true.
+
+    Raises:
+        RuntimeError: it does not become true in time.
+    """
+    end = time.monotonic() + PATIENCE_S / 5
+    while not true():
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited too long until {what}")
+        time.sleep(0.02)
 
 
 @contextmanager

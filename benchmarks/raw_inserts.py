@@ -13,11 +13,11 @@ from typing import Any
 
 import apsw
 import msgspec
+import talk
 import uvloop
+from fill import accepts, router
+from load import Stopwatch, names
 
-from benchmarks import talk
-from benchmarks.fill import accepts, router
-from benchmarks.load import Stopwatch, names
 from holdfast.app import App
 from holdfast.config import load
 from holdfast.model.delivery import Delivery

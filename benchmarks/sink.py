@@ -11,9 +11,8 @@ from array import array
 from pathlib import Path
 from typing import Any, cast
 
+import talk
 import uvloop
-
-from benchmarks import talk
 
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
 _LENGTH = b"content-length:"
@@ -87,7 +86,7 @@ async def main(*, times: bool) -> None:
         return {"count": tally.count, "first": tally.first, "last": tally.last}
 
     async def leads(file: str) -> dict[str, Any]:
-        Path(file).write_bytes(tally.leads.tobytes())
+        await asyncio.to_thread(Path(file).write_bytes, tally.leads.tobytes())
         return {"count": tally.count}
 
     talk.say(port=server.sockets[0].getsockname()[1])
