@@ -14,7 +14,7 @@ import uvloop
 from figures import quantiles
 from load import Stopwatch, peak_memory
 
-from holdfast.app import App
+from holdfast.app import App, calm_collector
 from holdfast.config import load
 from holdfast.store import Batch, Committed, Store
 
@@ -43,6 +43,7 @@ async def drain(config: Path, count: int) -> dict[str, Any]:
     counted = Counted(engine.store)
     engine.store = cast("Store", counted)
     await app.start()
+    calm_collector()
     watch = Stopwatch()  # nothing was sent yet: sends begin when the loop turns
     while engine.meter.attempts["success", ""] < count or engine.dispatcher.unsettled:  # noqa: ASYNC110  # nothing in the engine tells
         await asyncio.sleep(0.005)

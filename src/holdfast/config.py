@@ -397,6 +397,7 @@ def _convert(value: object, kind: Any, place: str) -> Any:
         raise refuse(field, found.value, found.allowed) from error
 
 
+@functools.cache
 def _fields(kind: type[msgspec.Struct], *without: str) -> dict[str, tuple[Any, Any]]:
     """Return name -> (type, default) of a struct's fields; `NODEFAULT` where it is required."""
     hints = typing.get_type_hints(kind, include_extras=True)

@@ -68,6 +68,8 @@ class Holdfast:
         self.port = 0
         """Where the API shall be; 0: anywhere."""
         self.url = ""
+        self.token = ""
+        """Sent with every call when it is not empty."""
         self._out = folder / "out.txt"
         self._log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +81,12 @@ class Holdfast:
             for name, value in os.environ.items()
             if not name.startswith("HOLDFAST_") and name != "RETRY_STRATEGY"
         }
-        given = {"--config": self.config, "--data": self.data, "--port": self.port, "--metrics-port": 0}
+        given = {
+            "--config": self.config,
+            "--data": self.data,
+            "--port": self.port,
+            "--metrics-port": 0,
+        }
         words = [str(word) for pair in given.items() for word in pair]
         with self._out.open("wb") as out, self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -142,7 +149,11 @@ class Holdfast:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             usual = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, body, usual | (headers or {}))
+            if self.token:
+                usual["Authorization"] = f"Bearer {self.token}"
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                # It need not read a body that it refuses; the answer is there nevertheless.
+                connection.request(method, path, body, usual | (headers or {}))
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, names, answer.read())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 import pytest
@@ -31,7 +31,7 @@ REFUSED: Final = 1
 USAGE: Final = 2
 
 
-def registry(holdfast: Holdfast) -> list[tuple[str, int, bytes]]:
+def registry(holdfast: Holdfast) -> list[tuple[Any, ...]]:
     """Return the versioned documents as they are stored."""
     with holdfast.stored() as connection:
         return connection.execute("SELECT name, version, body FROM documents").fetchall()
@@ -138,7 +138,9 @@ def test_a_foreign_file_is_left_alone(holdfast: Holdfast, kind: str) -> None:
     """A database of another program, or no database, is not touched."""
     holdfast.data.mkdir(mode=0o700)
     if kind == "sqlite":
-        apsw.Connection(str(holdfast.store)).execute("CREATE TABLE theirs (x); PRAGMA user_version=7")
+        apsw.Connection(str(holdfast.store)).execute(
+            "CREATE TABLE theirs (x); PRAGMA user_version=7"
+        )
     else:
         holdfast.store.write_text("my diary, long enough to be taken for something else\n" * 50)
     before = holdfast.store.read_bytes()

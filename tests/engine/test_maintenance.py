@@ -131,6 +131,41 @@ def test_settlements_wait_for_room_and_nothing_is_sent_meanwhile() -> None:
     run(main(), rig.clock)
 
 
+def test_a_store_that_only_refused_intake_opens_again() -> None:
+    """S5.41: with nothing left to write, the watch on the disk lets intake try again."""
+    rig = Rig(catalog(recipient()))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            disk.writable = False
+            with pytest.raises(StoreFull):
+                await rig.send()
+            disk.writable = True
+            await rig.wait(1.1)
+            await rig.send()
+            await rig.wait(1)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 1
+
+    run(main(), rig.clock)
+
+
+def test_intake_counts_what_it_takes_between_two_looks() -> None:
+    """S5.41: a burst does not use up the room that is set aside for settlements."""
+    rig = Rig(catalog(recipient()))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            disk.free = 20_000
+            await rig.wait(1.1)
+            with pytest.raises(StoreFull, match="only its reserve left"):
+                await rig.send(20)
+            assert 1 < len(await rig.deliveries()) < 20
+
+    run(main(), rig.clock)
+
+
 def test_too_much_at_once_is_refused_before_memory_grows() -> None:
     """S5.36: the intake queue has a limit; refused callers are told when to come back."""
     rig = Rig(catalog(recipient()))

@@ -137,7 +137,7 @@ def test_strip_of_lists_and_scalars() -> None:
 
 
 def test_endpoint_secrets() -> None:
-    """Passwords, tokens, signing secrets and telling headers are known in the form they travel."""
+    """Passwords, tokens, telling headers and parameters are known in the form they travel."""
     url = "https://acme.example/"
     basic = Endpoint(url=url, auth=BasicAuth("user", "pass:word"), secrets=("whsec_x",))
     assert endpoint_secrets(basic) == ["whsec_x", "pass:word", "dXNlcjpwYXNzOndvcmQ="]
@@ -145,6 +145,7 @@ def test_endpoint_secrets() -> None:
     assert endpoint_secrets(Endpoint(url=url, auth=HeaderAuth("X", "v4lue"))) == ["v4lue"]
     headers = {"X-Api-Key": "k3y", "Accept": "text/plain"}
     assert endpoint_secrets(Endpoint(url=url, headers=headers)) == ["k3y"]
+    assert endpoint_secrets(Endpoint(url=f"{url}?api_key=a%20b&page=seven")) == ["a b"]
 
 
 trees = st.recursive(

@@ -116,6 +116,8 @@ def _explained(error: msgspec.ValidationError, body: bytes, kind: Any) -> Except
         return explain(error, msgspec.json.decode(body), kind)
     except msgspec.DecodeError as worse:  # the wrong value came before the malformed place
         return _malformed(str(worse), body)
+    except RecursionError:
+        return _malformed("nested too deeply", body)
 
 
 def _malformed(text: str, body: bytes) -> Refused:

@@ -7,7 +7,7 @@ import msgspec
 
 from holdfast.api.door import Api, Metrics
 from holdfast.api.server import serve
-from holdfast.app import App
+from holdfast.app import App, calm_collector
 from holdfast.config import Config
 from holdfast.errors import StoreLost
 
@@ -38,6 +38,7 @@ async def run(
     app = await App.open(config)
     engine = app.engine
     await app.start()
+    calm_collector()
     try:
         server = config.server
         async with (

@@ -119,9 +119,14 @@ class Actions:
 
     async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
         """Take a dead delivery out of review; `undo` brings it back."""
-        return await self._change(
-            Verb.DISCARD, delivery_id, lambda _, __: {}, actor=actor, reason=reason
-        )
+
+        def change(delivery: Delivery, _: int) -> dict[str, Any]:
+            # What was dropped with its predecessor comes back with it; what a person discards
+            # does not.
+            dropped = delivery.code == Code.PREDECESSOR
+            return {"code": None} if dropped else {}
+
+        return await self._change(Verb.DISCARD, delivery_id, change, actor=actor, reason=reason)
 
     async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
         """Bring a discarded delivery back to review."""

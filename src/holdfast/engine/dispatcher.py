@@ -98,9 +98,12 @@ class Dispatcher:
         if gate is not None and not lane.drops:
             self._gated(lane, gate[0], gate[1])
             return False
-        if lane.wants(now, self._rows // 2):
+        due = lane.has_due(now)
+        if not due and lane.buffered and lane.next_due <= now:
+            self.buffered -= lane.clear()  # else what is due later would keep out what is due now
+        if lane.wants(now, self._room(lane) // 2):  # so that every band has room
             self._hunger(lane)
-        if lane.has_due(now):
+        if due:
             self._enqueue(lane)
             return True
         if not lane.refilling:  # the end of the refill looks again

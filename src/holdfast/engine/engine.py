@@ -322,8 +322,10 @@ class Engine:
         lane.noted(0)
         self.dispatcher.stir(lane)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> int:
+        """Read the counters and return how many deliveries are pending."""
         self.counts = await self.store.counts()
+        return sum(counts.pending for counts in self.counts.values())
 
     def _queue_sample(self, now: int) -> QueueSample:
         oldest = min((lane.head_due() for lane in self.dispatcher.lanes.values()), default=NEVER)

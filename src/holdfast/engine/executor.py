@@ -18,7 +18,7 @@ from holdfast.engine.lane import Lane
 from holdfast.engine.meter import Meter
 from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
-from holdfast.errors import VaultError
+from holdfast.errors import StoreError, VaultError
 from holdfast.model.attempt import Outcome, Reply
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
@@ -153,7 +153,10 @@ class Executor:
             crashes=delivery.crashes + 1,
             in_doubt=True,
         )
-        applied = await self._writer.change(Transition(Verb.CLAIM, delivery.revision, claimed))
+        try:
+            applied = await self._writer.change(Transition(Verb.CLAIM, delivery.revision, claimed))
+        except StoreError:
+            return None  # nothing is written any more: the next owner sends it
         if applied.applied:
             return claimed
         lane.returned()

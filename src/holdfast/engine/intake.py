@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,17 @@ from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.policy import redaction
 from holdfast.store import Accept, Accepted
 from holdfast.vault import Vault
+
+MESSAGE_BYTES: Final = 512
+"""What a message takes on disk besides its payload, as measured, with its indexes."""
+DELIVERY_BYTES: Final = 512
+"""What a delivery takes on disk, as measured, with its indexes."""
+SETTLEMENT_BYTES: Final = 1536
+"""What the event of a try takes on disk, as measured; an excerpt of the answer may add more."""
+_NO_ROOM: Final = (
+    "the store has only its reserve left; free disk space, raise the quota, or run: "
+    "holdfast purge --older-than 7d"
+)
 
 OnAccept = Callable[[Accept], None]
 
@@ -60,6 +72,8 @@ class Intake:
         self.book = book
         self.full: str | None = None
         """Why nothing is accepted at present: the store has only its reserve left."""
+        self.room = NEVER
+        """Bytes left above the reserve, counted down between two looks at the disk."""
         self.accepted = 0
         self.duplicates = 0
 
@@ -81,8 +95,8 @@ class Intake:
         return list(await asyncio.gather(*waits)) if len(waits) > 1 else [await waits[0]]
 
     def _check_room(self, more: int) -> None:
-        if self.full is not None or self._writer.full:
-            raise StoreFull(self.full or "the store has no room")
+        if self.full is not None or self._writer.full or self.room <= 0:
+            raise StoreFull(self.full or _NO_ROOM)
         if self._writer.waiting + more > self._max_waiting:
             raise Overloaded(f"{self._writer.waiting} messages wait to be written")
 
@@ -99,6 +113,10 @@ class Intake:
             return answer
         except RecursionError:
             answer.set_result(InvalidInput("payload", "...", "less deeply nested JSON"))
+            return answer
+        self.room -= _bytes(accept)
+        if self.room <= 0:
+            answer.set_result(StoreFull(_NO_ROOM))
             return answer
         landed = self._announce(accept)
 
@@ -184,14 +202,21 @@ class Intake:
             created_at=now,
         )
         accept = self.routed(flow, message)
+        self.room -= _bytes(accept)
         landed = self._announce(accept)
         answer: asyncio.Future[Accepted | HoldfastError]
         answer = asyncio.get_running_loop().create_future()
-        self._writer.accept(accept, answer.set_result)
+
+        def done(result: Accepted | HoldfastError) -> None:
+            if isinstance(result, Accepted):
+                landed(accept)
+            if not answer.done():  # the caller may have left
+                answer.set_result(result)
+
+        self._writer.accept(accept, done)
         result = await answer
         if isinstance(result, HoldfastError):
             raise result
-        landed(accept)
         return result
 
     def routed(self, flow: Flow, message: Message) -> Accept:
@@ -244,6 +269,12 @@ class Intake:
         max_age = round(self.book.route(delivery).policy.max_age * 1000)
         expires = min(now + max_age, message.expires_at)
         return msgspec.structs.replace(delivery, expires_at=expires)
+
+
+def _bytes(accept: Accept) -> int:
+    """Estimate what a message takes until each of its deliveries was settled once."""
+    each = DELIVERY_BYTES + SETTLEMENT_BYTES
+    return MESSAGE_BYTES + len(accept.message.sealed or b"") + each * len(accept.deliveries)
 
 
 def _check(submission: Submission, payload: bytes, max_payload: int) -> None:

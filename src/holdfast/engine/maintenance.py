@@ -9,7 +9,7 @@ import msgspec
 from holdfast.clock import Clock
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
-from holdfast.engine.intake import Intake
+from holdfast.engine.intake import SETTLEMENT_BYTES, Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.loop import Loop
 from holdfast.engine.writer import Writer
@@ -167,7 +167,7 @@ class Watch(Loop):
         dispatcher: Dispatcher,
         *,
         reserve_bytes: int,
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Awaitable[int]],
     ) -> None:
         super().__init__(clock)
         self._store = store
@@ -178,19 +178,26 @@ class Watch(Loop):
         self._refresh = refresh
 
     async def run_once(self) -> None:
-        """Look at the room left and open or close intake and dispatch."""
-        await self._refresh()
+        """Look at the room left and open or close intake and dispatch.
+
+        What waits is settled at least once each: that room is set aside besides the reserve.
+        """
+        pending = await self._refresh()
         space = await self._store.space()
         was = self._intake.full
-        if space.free < self._reserve:
+        self._intake.room = space.free - self._reserve - pending * SETTLEMENT_BYTES
+        if self._intake.room <= 0:
             self._intake.full = (
-                f"{space.free} bytes are free, below the reserve of {self._reserve}; free disk "
-                "space, raise the quota, or run: holdfast purge --older-than 7d"
+                f"{space.free} bytes are free, below the reserve of {self._reserve} and what "
+                f"{pending} pending deliveries need; free disk space, raise the quota, or run: "
+                "holdfast purge --older-than 7d"
             )
             if was is None:
                 log(LogEvent.STORE_FULL, logging.ERROR, free=space.free)
         else:
             self._intake.full = None
+            if self._writer.idle:  # else what it still has to write tells whether there is room
+                self._writer.full = False
             if was is not None:
                 log(LogEvent.STORE_RECOVERED, free=space.free)
         self._hold()

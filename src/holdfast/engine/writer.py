@@ -72,6 +72,9 @@ class Writer:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._asking: set[asyncio.Future[Applied]] = set()
+        self._ended: StoreError | None = None
+        """Why nothing is written any more."""
         self.full = False
         """The store has no room: settlements wait, nothing new is sent."""
         self.commits = 0
@@ -100,14 +103,30 @@ class Writer:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        return not self._transitions
+        return not self._transitions and not self._lanes
 
     async def flush(self) -> None:
-        """Return when everything queued so far is written."""
+        """Return when everything queued so far is written.
+
+        Raises:
+            StoreError: the writer ended before that.
+        """
         await self._idle.wait()
+        if self._stopping and (self._lanes or self._notes):
+            raise StoreError("Holdfast is stopping, and the store refuses to write")
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self._ended is not None:
+            raise self._ended
 
     def accept(self, accept: Accept, done: OnAccepted) -> None:
-        """Queue a message; `done` gets the answer after the commit."""
+        """Queue a message; `done` gets the answer after the commit.
+
+        Raises:
+            StoreError: the writer has ended.
+        """
+        self._check_open()
         self._accepts.append((accept, done))
         self._stir()
 
@@ -117,8 +136,15 @@ class Writer:
         self._stir()
 
     async def change(self, transition: Transition) -> Applied:
-        """Apply a change and return the answer."""
+        """Apply a change and return the answer.
+
+        Raises:
+            StoreError: the writer ended before it was written.
+        """
+        self._check_open()
         answer: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
+        self._asking.add(answer)
+        answer.add_done_callback(self._asking.discard)
 
         def done(applied: Applied) -> None:
             if not answer.done():
@@ -154,14 +180,25 @@ class Writer:
                 while self._accepts or self._transitions or self._lanes or self._notes:
                     written = await self._round()
                     if self._stopping and not written:
-                        break  # what the store refuses now stays unsettled
+                        return  # what the store refuses now stays unsettled
                 self._idle.set()
         except StoreLost as error:
-            for _, answer in self._accepts:
-                answer(error)
+            self._end(error)
             self._on_lost()
         finally:
-            self._idle.set()
+            self._end(StoreError("the writer has stopped"))
+
+    def _end(self, error: StoreError) -> None:
+        """Tell everybody who waits that nothing is written any more."""
+        if self._ended is None:
+            self._ended = error
+            accepts, self._accepts = self._accepts, []
+            for _, done in accepts:
+                done(error)
+            for answer in tuple(self._asking):
+                if not answer.done():
+                    answer.set_exception(error)
+        self._idle.set()
 
     async def _round(self) -> bool:
         """Take what is queued and commit it; put back what could not be written.

@@ -1,5 +1,6 @@
 """One try: what came back (`Reply`), what it means (`Outcome`) and the record of it (`Attempt`)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -70,7 +71,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     acknowledged_at: int
     duration_ms: float
     status: int | None = None
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = {}
     body: bytes = b""
     truncated: bool = False
     error: FailureClass | None = None

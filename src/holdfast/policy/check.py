@@ -8,7 +8,7 @@ import base64
 import binascii
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -68,11 +68,10 @@ def name(field: str, value: str) -> None:
         )
 
 
-def known(field: str, value: str, names: Iterable[str]) -> None:
+def known(field: str, value: str, names: Collection[str]) -> None:
     """Refuse a name that is not among the known ones, and list those."""
-    names = sorted(names)
     if value not in names:
-        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        shown = ", ".join(sorted(names)[:20]) + (", ..." if len(names) > 20 else "")
         raise InvalidInput(field, value, shown or "none is defined")
 
 

@@ -5,6 +5,7 @@ on a level fills the fields that the level leaves open. Hard limits only tighten
 that set `max_age` or `max_hint` the shortest wins, whatever the order (promise 5).
 """
 
+import functools
 import hashlib
 from typing import Any, Final, NamedTuple
 
@@ -67,6 +68,8 @@ TEMPLATES: Final = {
 _FIELDS: Final = (*DEFAULTS, "increment")
 _TIGHTENING: Final = frozenset({"max_age", "max_hint"})
 _DEFAULT: Final = "default"
+_OPEN: Final = PolicySettings()
+"""A level that sets nothing."""
 
 
 class _Source(NamedTuple):
@@ -189,6 +192,19 @@ def _flow(catalog: Catalog, flow: Flow, field: str) -> None:
 
 def _resolved(catalog: Catalog, levels: list[tuple[str, str, PolicySettings]]) -> Policy:
     """Resolve levels, nearest first, and check the result as a whole."""
+    levels = [level for level in levels if level[2] != _OPEN]
+    if not levels:
+        return _defaults(catalog.limits)
+    return _merged(catalog, levels)
+
+
+@functools.lru_cache(maxsize=16)
+def _defaults(limits: Limits) -> Policy:
+    """Return the policy where no level sets anything: most recipients of a large catalog."""
+    return _merged(Catalog(limits=limits), [])
+
+
+def _merged(catalog: Catalog, levels: list[tuple[str, str, PolicySettings]]) -> Policy:
     sources = [source for level in levels for source in _sources(catalog, *level)]
     winners = {key: _winner(key, sources) for key in _FIELDS}
     values: dict[str, Any] = {}

@@ -10,16 +10,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from holdfast.model.flow import BasicAuth, BearerAuth, Endpoint, HeaderAuth
 
 MASK: Final = "***"
 SHORTEST: Final = 3
 """Values with fewer characters are not searched for: they occur everywhere by chance."""
-_SECRET_HEADER: Final = re.compile(
-    r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE
-)
+_SECRET_NAME: Final = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
 _GONE: Final = object()
 
 _Tree = dict[str, "_Tree"]
@@ -43,7 +41,9 @@ def mask_values(text: str, secrets: Iterable[str]) -> str:
 def endpoint_secrets(endpoint: Endpoint) -> list[str]:
     """Return what of an endpoint no log, event or error may show, in every form it is sent in."""
     found = [*endpoint.secrets]
-    found += [value for name, value in endpoint.headers.items() if _SECRET_HEADER.search(name)]
+    found += [value for name, value in endpoint.headers.items() if _SECRET_NAME.search(name)]
+    query = parse_qsl(urlsplit(endpoint.url).query)
+    found += [value for name, value in query if _SECRET_NAME.search(name)]
     match endpoint.auth:
         case BasicAuth(username=username, password=password):
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()

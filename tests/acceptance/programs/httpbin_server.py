@@ -5,7 +5,7 @@ import sys
 import threading
 
 import httpbin
-import waitress
+import waitress  # type: ignore[import-untyped]
 
 
 def main() -> None:
@@ -14,7 +14,9 @@ def main() -> None:
     sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     serving = {"sockets": [listener], "threads": 16}
-    threading.Thread(target=waitress.serve, args=(httpbin.app,), kwargs=serving, daemon=True).start()
+    threading.Thread(
+        target=waitress.serve, args=(httpbin.app,), kwargs=serving, daemon=True
+    ).start()
     sys.stdin.read()
 
 

@@ -1,6 +1,8 @@
 """The send itself: one request on the wire, and whatever comes back as facts."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from pyreqwest.exceptions import BuilderError, DetailedPyreqwestError
@@ -60,7 +62,7 @@ class _Known:
 class _Answer(NamedTuple):
     fault: Fault | None = None
     status: int | None = None
-    headers: dict[str, str] = {}  # noqa: RUF012  # never changed
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     truncated: bool = False
     resolve_ms: float | None = None
@@ -183,11 +185,36 @@ class HttpChannel:
         )
 
 
+class Headers(Mapping[str, str]):
+    """The headers of an answer, read when somebody asks: most successes are not asked."""
+
+    __slots__ = ("_found", "_response")
+
+    def __init__(self, response: Response) -> None:
+        self._response: Response | None = response
+        self._found: dict[str, str] = {}
+
+    def _read(self) -> dict[str, str]:
+        if self._response is not None:
+            self._found = _headers(self._response)
+            self._response = None
+        return self._found
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
 async def _read(exchange: StreamRequest, response: Response, limit: int) -> _Answer:
     """Read at most `limit` bytes of the body; then the connection is dropped."""
-    status, headers = response.status, _headers(response)
+    status, headers = response.status, Headers(response)
     fault: Fault | None = _UPGRADED if status == 101 else None
-    length = _length(headers)
+    length = _length(response)
     chunks: list[bytes] = []
     size = 0
     ended = status in _BODILESS or length == 0
@@ -231,6 +258,9 @@ def _joined(response: Response, name: str) -> str:
         return ""
 
 
-def _length(headers: dict[str, str]) -> int | None:
-    text = headers.get("content-length", "")
+def _length(response: Response) -> int | None:
+    try:
+        text = response.get_header("content-length") or ""
+    except ValueError:
+        return None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

@@ -33,7 +33,8 @@ CLIENTS_MAX: Final = 2048
 ADDRESSES_MAX: Final = 4
 """Addresses of one name that are tried in turn."""
 _EAI: Final = {value: name for name, value in vars(socket).items() if name.startswith("EAI_")}
-_IDLE_PER_HOST: Final = 64
+_IDLE_PER_HOST: Final = 1024
+"""Fewer than the sends at once would close and open connections all the time."""
 _IDLE_S: Final = 30.0
 _BEFORE: Final = 0.8
 """The connection's time-out fires well before the others, so that they mean: it was connected.

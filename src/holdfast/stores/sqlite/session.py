@@ -23,6 +23,9 @@ def translated() -> Iterator[None]:
     except apsw.BusyError as error:
         raise StoreBusy(f"another process keeps the store busy: {error}") from error
     except apsw.Error as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
+            # So says SQLite when not even the index of its write-ahead log fits on the disk.
+            raise StoreFull(f"no space is left on the store's disk: {error}") from error
         raise StoreError(f"{type(error).__name__}: {error}") from error
 
 

@@ -129,6 +129,8 @@ class FaultyStore:
     ) -> None:
         self.inner = inner
         self.dead = False
+        self.released = False
+        """The owner has said that nothing is left open."""
         self._faults = faults
         self._clock = clock
         self._observe = observe
@@ -236,6 +238,7 @@ class FaultyStore:
     async def release(self, epoch: int) -> None:
         """Say goodbye."""
         await self._read(lambda: self.inner.release(epoch), fails=False)
+        self.released = True
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return retry events."""

@@ -58,6 +58,7 @@ class Send(msgspec.Struct, gc=False):
         delivery_id: the delivery.
         recipient: whom it went to.
         attempt: its number, as the request says.
+        done: when it was no longer on the wire, on the wall clock.
         good_at: when the recipient last answered in good order, as known when this send ended.
     """
 
@@ -67,6 +68,7 @@ class Send(msgspec.Struct, gc=False):
     delivery_id: str
     recipient: str
     attempt: int
+    done: int = 0
     good_at: float = -1.0
 
 
@@ -89,6 +91,10 @@ class Ledger:
         """Processes that ended: True when gracefully."""
         self.jumped = False
         """The wall clock was set."""
+        self.owner = 0
+        """Number of the process that owns the lanes."""
+        self.late: set[str] = set()
+        """Deliveries that a process sent which owned them no longer."""
         self.max_in_flight = max_in_flight
         self._concurrency = concurrency
         self._epoch = 0
@@ -102,6 +108,7 @@ class Ledger:
         self._refused: set[str] = set()
         self._given_up: dict[str, float] = {}
         self._stopped: dict[tuple[str, str], float] = {}
+        self._going: Counter[tuple[str, str]] = Counter()
         self._good_at: dict[str, float] = {}
         self._history: list[tuple[float, int, str, str]] = []
 
@@ -166,18 +173,25 @@ class Ledger:
         if verb in (Verb.CANCEL, Verb.DISCARD):
             self._given_up[delivery_id] = at
 
-    def stop(self, recipient: str, how: str, at: float) -> None:
-        """Note that a person was told that a lane is stopped (`paused` or `opened`)."""
-        self._stopped[recipient, how] = at
+    def stopping(self, recipient: str, how: str) -> int:
+        """Note that a person asks to stop a lane (`paused` or `opened`); return a ticket."""
+        return self._going[recipient, how]
+
+    def stop(self, recipient: str, how: str, at: float, ticket: int) -> None:
+        """Note that a person was told that it is stopped; void if somebody let it go meanwhile."""
+        if ticket == self._going[recipient, how]:
+            self._stopped[recipient, how] = at
 
     def go(self, recipient: str, how: str) -> None:
         """Note that a person asks that a lane goes on."""
+        self._going[recipient, how] += 1
         self._stopped.pop((recipient, how), None)
 
     # -- the store --------------------------------------------------------------------------
 
-    def owned(self, epoch: int) -> None:
-        """Note that somebody became the owner."""
+    def owned(self, life: int, epoch: int) -> None:
+        """Note that a process became the owner."""
+        self.owner = life
         self._epoch = max(self._epoch, epoch)
 
     def committed(self, at: float, life: int, batch: Batch, committed: Committed) -> None:
@@ -242,10 +256,13 @@ class Ledger:
     def took(self, send: Send, at: float) -> None:
         """Note that the partner has the payload."""
         self.received[send.delivery_id] += 1
+        if send.life < self.owner:
+            self.late.add(send.delivery_id)
         self.tell(at, send.life, send.delivery_id, "received by the partner")
 
-    def returned(self, send: Send) -> None:
+    def returned(self, send: Send, wall: int) -> None:
         """Note that a send is no longer on the wire."""
+        send.done = wall
         self._flying[send.life, send.delivery_id] -= 1
         self._lanes[send.life, send.recipient] -= 1
         self._lives[send.life] -= 1

@@ -211,7 +211,7 @@ class Wire:
             await elapse(conduct.takes_ms)
         finally:
             at = clock.monotonic()
-            self._ledger.returned(send)
+            self._ledger.returned(send, clock.now())
             if conduct.keeps and at - began >= conduct.arrives_ms:
                 partner.known.add(request.delivery_id)
                 self._ledger.took(send, at)

@@ -226,8 +226,9 @@ class Operators:
             case 0:
                 await self.pause(life, name)
             case 1:
+                ticket = self._ledger.stopping(name, "opened")
                 await life.engine.actions.open_breaker(name, **BY)
-                self._ledger.stop(name, "opened", self._clock.monotonic())
+                self._ledger.stop(name, "opened", self._clock.monotonic(), ticket)
             case 2:
                 await self.reset(life, name)
             case _:
@@ -240,8 +241,9 @@ class Operators:
 
     async def pause(self, life: Life, name: str) -> None:
         """Pause a lane."""
+        ticket = self._ledger.stopping(name, "paused")
         await life.engine.actions.pause(name, **BY)
-        self._ledger.stop(name, "paused", self._clock.monotonic())
+        self._ledger.stop(name, "paused", self._clock.monotonic(), ticket)
 
     async def resume(self, life: Life, name: str) -> None:
         """Resume a lane."""

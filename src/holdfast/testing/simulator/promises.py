@@ -116,21 +116,31 @@ def _counters(facts: Facts, ledger: Ledger) -> None:
             ledger.broken(Promise.COUNTERS, f"{recipient}: {counts} do not add up")
 
 
-Key = tuple[str, int, int]
-"""Delivery, number of the attempt, begin on the wall clock: what a send and its event share."""
+Key = tuple[str, int, int, int]
+"""Delivery, number of the attempt, begin and end on the wall clock: a send's and its event's."""
+
+
+def _key(event: Attempt) -> Key:
+    return (
+        event.delivery_id,
+        event.attempt_number,
+        event.request_timestamp,
+        event.acknowledgment_timestamp,
+    )
 
 
 def _recorded(facts: Facts, ledger: Ledger) -> dict[Key, Send]:
     """Match sends with events: what is not on record was cut by a crash."""
     events = Counter(
-        (each.delivery_id, each.attempt_number, each.request_timestamp)
+        _key(each)
         for attempts in facts.attempts.values()
         for each in attempts
     )
     sends: dict[Key, Send] = {}
     lost: dict[int, list[Send]] = defaultdict(list)
-    for send in ledger.sends:
-        key = (send.delivery_id, send.attempt, send.wall)
+    # Of two processes that sent at the same instant, the one that was stopped has its event.
+    for send in sorted(ledger.sends, key=lambda send: not ledger.ended.get(send.life)):
+        key = (send.delivery_id, send.attempt, send.wall, send.done)
         if events[key] > 0:
             events[key] -= 1
             sends[key] = send
@@ -140,7 +150,7 @@ def _recorded(facts: Facts, ledger: Ledger) -> dict[Key, Send]:
         if left > 0:
             ledger.broken(Promise.RECORDED, f"an event without a send: {key}", key[0])
     for life, group in lost.items():
-        most = 0 if ledger.ended[life] else ledger.max_in_flight
+        most = 0 if ledger.ended.get(life) else ledger.max_in_flight
         if len(group) > most:
             text = f"process {life} left {len(group)} sends without a record; at most {most}"
             ledger.broken(Promise.RECORDED, text, group[0].delivery_id)
@@ -214,7 +224,7 @@ def _received(delivery: Delivery, attempts: list[Attempt], ledger: Ledger) -> No
         ledger.broken(Promise.RECEIVED, f"{name} is delivered; the partner has nothing", name)
     if delivery.code == Code.CANCELLED and Verb.CANCEL not in asked:
         ledger.broken(Promise.RECEIVED, f"nobody has cancelled {name}", name)
-    known = ledger.received[name] and delivery.http_status == 409
+    known = ledger.received[name] and delivery.http_status == 409 and name not in ledger.late
     if delivery.status is Status.DEAD and known and not ledger.jumped:
         text = f"{name} is dead {delivery.code} of a 409; the partner has it since a lost answer"
         ledger.broken(Promise.RECEIVED, text, name)
@@ -235,9 +245,8 @@ def _blame(
     group = _generations(attempts).get(delivery.generation, [])
     if not group or facts.rules[group[-1].configuration].exhausted_while_down != "hold":
         return
-    ends = [sends.get((a.delivery_id, a.attempt_number, a.request_timestamp))
-            for a in (group[0], group[-1])]  # fmt: skip
-    if None not in ends and ends[1].good_at < ends[0].at:  # type: ignore[union-attr]
+    first, last = sends.get(_key(group[0])), sends.get(_key(group[-1]))
+    if first is not None and last is not None and last.good_at < first.at:
         text = f"{delivery.id} ran out of retries on a recipient that answered nobody since"
         ledger.broken(Promise.BLAME, text, delivery.id)
 

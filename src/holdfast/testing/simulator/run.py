@@ -6,13 +6,13 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import msgspec
 
 from holdfast.errors import HoldfastError
-from holdfast.model.delivery import Status
+from holdfast.model.delivery import Status, Verb
 from holdfast.model.message import NEVER
 from holdfast.store import Batch, Committed, Retention
 from holdfast.stores.sqlite import SqliteStore
@@ -228,7 +228,7 @@ class Simulation:
             task = life.spawn(life.engine.start())
             await asyncio.wait({task})
             if not task.cancelled() and task.exception() is None:
-                self.ledger.owned(life.engine.ownership.epoch)
+                self.ledger.owned(life.number, life.engine.ownership.epoch)
                 self.ledger.tell(self.clock.monotonic(), life.number, "", "started")
                 life.running = True
                 return life
@@ -254,8 +254,8 @@ class Simulation:
             return
         task.result()
         life.end()
-        self.ledger.ended[life.number] = True
-        self.ledger.tell(self.clock.monotonic(), life.number, "", "stopped")
+        self.ledger.ended[life.number] = life.store.released
+        self.ledger.tell(self.clock.monotonic(), life.number, "", f"stopped, clean: {life.store.released}")
 
     # -- trouble ----------------------------------------------------------------------------
 
@@ -263,7 +263,7 @@ class Simulation:
         """Let faults strike until then."""
         rates = {fault: self.world.rates.get(fault, 0.0) for fault in _TIMED}
         total = sum(rates.values())
-        while (left := end - self.clock.monotonic()) > 0:
+        while (left := end - self.clock.monotonic()) > 1:
             gap = self._rng.expovariate(total) * 1000 if total else left
             life = self._lives[-1]
             if await _until(life.over.wait(), min(gap, left)):
@@ -334,16 +334,23 @@ class Simulation:
     def _waiting(self) -> list[str]:
         """Return the deliveries that wait, but for those that wait for a person."""
         rows = self.connection.execute(
-            "SELECT id, recipient, predecessor, due_at FROM deliveries WHERE status = ? ORDER BY id",
+            "SELECT d.id, d.recipient, d.predecessor, d.due_at, p.status FROM deliveries AS d "
+            "LEFT JOIN deliveries AS p ON p.id = d.predecessor WHERE d.status = ? ORDER BY d.id",
             (Status.PENDING.value,),
         )
-        pending = {name: (recipient, before, due) for name, recipient, before, due in rows}
+        pending = {name: row for name, *row in rows}
+        return [name for name in pending if not self._held(name, pending)]
 
-        def held(name: str) -> bool:
-            recipient, before, due = pending[name]
-            return recipient in self._kept or (due == NEVER and before in pending and held(before))
-
-        return [name for name in pending if not held(name)]
+    def _held(self, name: str, pending: dict[str, list[Any]]) -> bool:
+        """Tell whether a delivery, or the step before it, waits for a person."""
+        recipient, before, due, status = pending[name]
+        if recipient in self._kept:
+            return True
+        if due < NEVER or before is None:
+            return False
+        if status == Status.DEAD:  # a person brought it back to review, and shall decide
+            return Verb.UNDO in self.ledger.asked.get(before, ())
+        return before in pending and self._held(before, pending)
 
 
 async def _until(work: Awaitable[object], limit_ms: float) -> bool:
