@@ -44,8 +44,9 @@ class Channel(Protocol):
 
         Ends within the endpoint's `total_timeout` and reads at most `capture_bytes` of the
         answer. `Reply.maybe_received` is true whenever the request may have been processed.
-        An address that is refused, or a template that cannot be filled, is a reply with error
-        `configuration` and nothing on the wire.
+        What we have set up wrongly (a refused address) is a reply with error `configuration`, a
+        payload that does not fit the endpoint (a template's field is missing) one with error
+        `data`; in both nothing went on the wire.
         """
         ...
 

@@ -5,6 +5,7 @@ from collections import Counter
 import msgspec
 
 from holdfast.channel import Request
+from holdfast.model.attempt import FailureClass
 from holdfast.model.delivery import Status
 from holdfast.model.policy import BreakerSettings
 from holdfast.testing.channel import Script, Scripted, always
@@ -241,5 +242,27 @@ def test_weights_share_the_slots() -> None:
             await rig.wait(8)
             sent = [request.recipient for _, request in rig.channel.sent]
             assert 2.5 < sent.count("big") / sent.count("small") < 3.5
+
+    run(main(), rig.clock)
+
+
+def test_payloads_that_do_not_fit_do_not_hold_the_lane() -> None:
+    """A missing template field is that message's trouble: the others go on, no gate closes."""
+    rig = Rig(catalog(recipient(concurrency=1)))
+    unfit = Scripted(error=FailureClass.DATA, error_code="TEMPLATE_FIELD_MISSING")
+    answers = [unfit] * 5
+
+    def script(_: Request, __: int) -> Scripted:
+        return answers.pop() if answers else Scripted(200)
+
+    rig.channel.script = script
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(10)
+            await rig.wait(5)
+            assert len(await rig.deliveries(Status.DEAD)) == 5
+            assert len(await rig.deliveries(Status.DELIVERED)) == 5
+            assert (await rig.engine.views.lane("acme")).gate is None
 
     run(main(), rig.clock)

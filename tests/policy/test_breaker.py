@@ -90,7 +90,8 @@ def test_health_of_outcomes() -> None:
     kinds = FailureClass
     assert health(None, Result.SUCCESS) is True
     for kind in (kinds.DATA, kinds.BUSINESS):
-        assert health(kind, Result.FAILURE) is True
+        assert health(kind, Result.FAILURE, 422) is True
+        assert health(kind, Result.FAILURE) is None  # nothing went out
     assert health(kinds.PROTOCOL, Result.FAILURE, 404) is True
     trouble = [kinds.TIMEOUT, kinds.CONNECT, kinds.DNS, kinds.TLS, kinds.SERVER, kinds.PROTOCOL]
     for kind in [*trouble, kinds.PHYSICAL]:

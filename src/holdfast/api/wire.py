@@ -84,7 +84,7 @@ class Reschedule(Action, frozen=True):
 
 
 class Purge(Action, frozen=True):
-    """Body of a purge: what ended longer ago than this goes."""
+    """Body of a purge: the payloads of what ended longer ago than this go."""
 
     older_than_ms: Annotated[int, Meta(ge=0, le=NEVER)]
 

@@ -130,11 +130,11 @@ def purge(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Remove ended deliveries, payloads and events that are older; nothing that waits."""
+    """Remove payloads of messages that ended longer ago; never of what still waits."""
     age = span_ms("--older-than", older_than)
     if not yes:
-        question = f"Remove what ended more than {older_than} ago? It cannot be undone"
-        typer.confirm(question, abort=True)
+        what = f"the payloads of what ended more than {older_than} ago"
+        typer.confirm(f"Remove {what}? It cannot be undone", abort=True)
     with Api(url, token) as api:
         gone = api.post("/v1/purge", {"older_than_ms": age, "reason": reason}).json()
     views.console().print(", ".join(f"{count:,} {name}" for name, count in gone.items()))

@@ -51,7 +51,7 @@ def health(outcome: Outcome) -> bool | None:
     if outcome.result is Result.SKIP:
         return None
     if outcome.failure_class in _UP:
-        return True
+        return True if outcome.http_status is not None else None  # else nothing went out
     if outcome.failure_class in _DOWN:
         return outcome.result is Result.FAILURE and outcome.http_status is not None
     return None

@@ -46,7 +46,7 @@ async def list_notes(request: Asked) -> wire.Page[wire.NoteView]:
 
 @post("/v1/purge", status_code=200, opt={"body": wire.Purge})
 async def purge(request: Asked) -> Pruned:
-    """Remove payloads, rows, events and keys of what ended long enough ago."""
+    """Remove the payloads of messages that ended long enough ago; rows and events stay."""
     asked = await body_of(request, wire.Purge)
     return await facade_of(request).actions.purge(
         asked.older_than_ms, actor=actor_of(request), reason=asked.reason

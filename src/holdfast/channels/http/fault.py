@@ -29,20 +29,32 @@ class Fault(NamedTuple):
     maybe_received: bool
 
 
+UNFIT: Final = frozenset(
+    {
+        "HEADER_VALUE_REFUSED",
+        "PAYLOAD_NOT_JSON",
+        "PAYLOAD_NOT_OBJECT",
+        "PAYLOAD_TOO_DEEP",
+        "TEMPLATE_FIELD_MISSING",
+        "URL_VALUE_REFUSED",
+    }
+)
+"""Codes of payloads that do not fit their endpoint: other payloads may, so the lane goes on."""
+
+
 class Unsendable(HoldfastError):
     """This request cannot go out: nothing was written. It never leaves the channel.
 
     Args:
         code: the reply's `error_code`.
         message: the reply's `error_message`; never holds a secret.
-        error: the reply's `error`.
+        error: the reply's `error`; default: `data` for `UNFIT` codes, else `configuration`.
     """
 
-    def __init__(
-        self, code: str, message: str, error: FailureClass = FailureClass.CONFIGURATION
-    ) -> None:
+    def __init__(self, code: str, message: str, error: FailureClass | None = None) -> None:
         super().__init__(message)
-        self.fault = _unsent(error, code, message)
+        ours = FailureClass.DATA if code in UNFIT else FailureClass.CONFIGURATION
+        self.fault = _unsent(error or ours, code, message)
 
 
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 ROOM: Final = 1 << 40
 """Free bytes of a store that is not full."""
+SLOW_MS: Final = 2_000
 
 
 class Fault(StrEnum):
@@ -114,6 +115,8 @@ class FaultyStore:
         inner: the real store; inline, so that each of its calls happens at one instant.
         faults: what goes wrong.
         clock: virtual time.
+        commit_ms: most that passes before, and after, a commit.
+        read_ms: most that passes before, and after, a read.
         observe: told of every commit that was written, before anybody else.
         die: ends the process; does not return.
     """
@@ -124,6 +127,8 @@ class FaultyStore:
         faults: Faults,
         clock: Clock,
         *,
+        commit_ms: int,
+        read_ms: int,
         observe: Callable[[Batch, Committed], None],
         die: Callable[[Fault], Awaitable[None]],
     ) -> None:
@@ -133,19 +138,22 @@ class FaultyStore:
         """The owner has said that nothing is left open."""
         self._faults = faults
         self._clock = clock
+        self._commit_ms = commit_ms
+        self._read_ms = read_ms
         self._observe = observe
         self._die = die
         self._bad: dict[str, int] = {}
 
     async def commit(self, batch: Batch) -> Committed:
         """Write a batch, or fail in one of the ways that a database has."""
-        await self._pass(4_000 if self._slow() else 4)
+        slow = self._faults.strikes(Fault.SLOW)
+        await self._pass(SLOW_MS if slow else self._commit_ms)
         self._refuse(batch)
         committed = await self.write(batch)
         self._observe(batch, committed)
         if self._faults.strikes(Fault.CRASH_AFTER_COMMIT):
             await self._die(Fault.CRASH_AFTER_COMMIT)
-        await self._pass(4)
+        await self._pass(self._commit_ms)
         if self._faults.strikes(Fault.AMBIGUOUS):
             raise StoreError("the connection broke; the fate of the commit is unknown")
         return committed
@@ -153,9 +161,6 @@ class FaultyStore:
     async def write(self, batch: Batch) -> Committed:
         """Hand a batch to the real store."""
         return await self.inner.commit(batch)
-
-    def _slow(self) -> bool:
-        return self._faults.strikes(Fault.SLOW)
 
     def _refuse(self, batch: Batch) -> None:
         """Fail before anything is written."""
@@ -182,11 +187,11 @@ class FaultyStore:
 
     async def _read(self, read: Callable[[], Awaitable[T]], *, fails: bool = True) -> T:
         """Read with some time before and after."""
-        await self._pass(2)
+        await self._pass(self._read_ms)
         if fails and self._faults.strikes(Fault.READ):
             raise StoreError("disk I/O error")
         value = await read()
-        await self._pass(2)
+        await self._pass(self._read_ms)
         return value
 
     async def due(self, query: DueQuery) -> DuePage:
@@ -223,7 +228,7 @@ class FaultyStore:
 
     async def space(self) -> Space:
         """Return the room left: none while the store is full."""
-        await self._pass(2)
+        await self._pass(self._read_ms)
         full = self._clock.monotonic() < self._faults.full_until
         return Space(0, 0 if full else ROOM)
 

@@ -195,7 +195,15 @@ class Simulation:
         inner = SqliteStore.over(self.connection)
         if number == 1:
             promises.guard(self.connection)
-        store = self._store_type(inner, self.faults, self.clock, observe=observe, die=die)
+        store = self._store_type(
+            inner,
+            self.faults,
+            self.clock,
+            commit_ms=self.world.commit_ms,
+            read_ms=self.world.read_ms,
+            observe=observe,
+            die=die,
+        )
         wire = Wire(
             number, self._partners, self.ledger, self.clock, faults=self.faults, die=die
         )

@@ -17,7 +17,7 @@ from holdfast.testing.simulator.partners import Spell, Trouble
 
 FLOW: Final = "leads"
 _RATES: Final = {
-    Fault.CRASH: (0.05, 0.3),
+    Fault.CRASH: (0.2, 0.8),
     Fault.RESTART: (0.01, 0.05),
     Fault.ZOMBIE: (0.01, 0.05),
     Fault.FULL: (0.01, 0.04),
@@ -58,7 +58,8 @@ class World(msgspec.Struct, frozen=True):
         span_ms: how long there is traffic and trouble.
         messages: how many are sent in that time, about.
         people: operator actions per second.
-        poison: share of messages that end the process that sends them.
+        commit_ms: most that passes before, and after, a commit.
+        read_ms: most that passes before, and after, a read.
     """
 
     catalog: Catalog
@@ -68,6 +69,8 @@ class World(msgspec.Struct, frozen=True):
     span_ms: float
     messages: int
     people: float
+    commit_ms: int
+    read_ms: int
 
     @property
     def poison(self) -> float:
@@ -95,7 +98,9 @@ def make(rng: random.Random) -> World:
         partners=partners,
         rates={} if calm else _rates(rng),
         span_ms=span_ms,
-        messages=rng.randint(500, 1100) // count,
+        messages=rng.randint(1_500, 3_500) // count,
+        commit_ms=rng.choice((2, 20, 50, 100)),
+        read_ms=rng.choice((1, 4, 20)),
         people=0.0 if calm or rng.random() < 0.25 else rng.uniform(0.1, 2.0),
     )
 
@@ -107,7 +112,7 @@ def _rates(rng: random.Random) -> dict[Fault, float]:
 
 def _settings(rng: random.Random) -> EngineSettings:
     return EngineSettings(
-        max_in_flight=rng.choice((1, 2, 4, 8, 16, 32, 64)),
+        max_in_flight=rng.choice((1, 2, 4, 8, 16, 32, 64, 128)),
         buffer_rows=rng.choice((1, 2, 3, 5, 8, 16, 64)),
         buffer_total=rng.choice((1, 5, 20, 100, 1000)),
         intake_queue=rng.choice((5, 50, 20_000)),
@@ -124,7 +129,7 @@ def _recipient(name: str, rng: random.Random, partner: Partnership) -> Recipient
         endpoints=(endpoint,),
         policy=_policy(rng) if rng.random() < 0.5 else PolicySettings(),
         breaker=_breaker(rng),
-        concurrency=rng.choice((1, 2, 4, 8, 16)),
+        concurrency=rng.choice((1, 2, 4, 8, 16, 16, 32)),
         weight=rng.choice((0.5, 1.0, 3.0)),
     )
 
