@@ -26,8 +26,8 @@ from holdfast.stores.sqlite import opening, rows
 
 PER_COMMIT = 500
 _MESSAGE = (
-    "id, account, flow, key, digest, size, value, priority, quality, region, consent,"
-    " not_before, expires_at, created_at, sealed"
+    "place, purged, id, account, flow, key, digest, size, value, priority, quality, region,"
+    " consent, not_before, expires_at, created_at"
 )
 
 
@@ -38,6 +38,7 @@ def statement(table: str, columns: str) -> str:
 
 
 MESSAGES = statement("messages", _MESSAGE)
+PAYLOADS = statement("payloads", "place, sealed")
 DELIVERIES = statement("deliveries", ", ".join(Delivery.__struct_fields__))
 
 
@@ -46,7 +47,9 @@ def insert(connection: apsw.Connection, members: Sequence[Accept]) -> None:
     for start in range(0, len(members), PER_COMMIT):
         chunk = members[start : start + PER_COMMIT]
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(MESSAGES, [rows.message_row(each.message) for each in chunk])
+        placed = list(enumerate((each.message for each in chunk), start + 1))
+        connection.executemany(MESSAGES, [rows.message_row(*each) for each in placed])
+        connection.executemany(PAYLOADS, rows.payload_rows(placed))
         connection.executemany(
             DELIVERIES,
             [msgspec.structs.astuple(one) for each in chunk for one in each.deliveries],

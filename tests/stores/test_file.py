@@ -1,6 +1,7 @@
 """The file itself: whose it is, who may have it, how large it gets, how it is read."""
 
 import asyncio
+import contextlib
 import re
 import stat
 import subprocess
@@ -9,11 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from holdfast.errors import InvalidInput, StoreBusy, StoreFull, StoreMismatch
-from holdfast.model.delivery import Verb
-from holdfast.store import Accept, Batch, Retention
+from holdfast.model.delivery import Delivery, Verb
+from holdfast.store import Accept, Batch, Find, Pruned, Retention
 from holdfast.stores.sqlite import SqliteStore, opening, pruning
 from holdfast.stores.sqlite.sql import Bulk, migrations, sql
 from holdfast.stores.sqlite.store import WAL_PAGES
@@ -204,7 +206,9 @@ def test_no_frequent_query_scans_a_table(name: str) -> None:
     values = dict.fromkeys(re.findall(r":(\w+)", sql(name)), "[]")
     plan = connection.execute("EXPLAIN QUERY PLAN " + sql(name), values)
     scans = [
-        step for *_, step in plan if re.match(r"SCAN (deliveries|messages|attempts|d|m)\b", step)
+        step
+        for *_, step in plan
+        if re.match(r"SCAN (deliveries|messages|payloads|attempts|d|m)\b", step)
     ]
     assert scans == []
     connection.close()
@@ -241,6 +245,69 @@ async def test_the_quota_refuses_and_room_is_found_again_without_reopening(
     await store.prune(NOW, Retention(payloads=NOW + 1))
     assert (await store.space()).free > 1_000_000
     await case.commit(accepts=(_large(case, 100_000),))
+
+
+async def _taken(case: Case, number: int, size: int) -> list[Delivery]:
+    """Accept messages of one size and deliver them."""
+    members = tuple(_large(case, size) for _ in range(number))
+    await case.commit(accepts=members)
+    deliveries = [member.deliveries[0] for member in members]
+    await case.commit(transitions=tuple(case.transition(d, Verb.SUCCEED) for d in deliveries))
+    return deliveries
+
+
+async def test_purged_small_payloads_give_their_room_back(path: Path) -> None:
+    """Of 3,000 payloads of 500 bytes at least half the bytes are free again, under a quota."""
+    store = SqliteStore.open(path, quota_bytes=20_000_000, synchronous="OFF")
+    case = Case(store, await store.acquire(NOW))
+    for _ in range(10):
+        await _taken(case, 300, 500)
+    full = await store.space()
+    while (await store.prune(NOW, Retention(payloads=NOW + 1))).payloads:
+        pass
+    after = await store.space()
+    assert after.free - full.free >= 3_000 * 500 // 2
+    assert after.free - full.free == full.used - after.used
+    await store.close()
+
+
+@pytest.mark.parametrize("size", [300, 500, 5_000])
+async def test_a_store_full_of_small_payloads_accepts_again_after_a_purge(
+    store: SqliteStore, case: Case, size: int
+) -> None:
+    """With the quota used up, a purge makes room for as many payload bytes as half of the old."""
+    number = 0
+    with contextlib.suppress(StoreFull):
+        while True:
+            await _taken(case, 50, size)
+            number += 50
+    assert number * size > QUOTA // 5
+    with contextlib.suppress(StoreFull):
+        for _ in range(number):
+            await case.commit(accepts=(_large(case, size),))
+    with pytest.raises(StoreFull):
+        await case.commit(accepts=(_large(case, 100_000),))
+    while (await store.prune(NOW, Retention(payloads=NOW + 1))).payloads:
+        pass
+    again = _large(case, number * size // 2)
+    await case.commit(accepts=(again,))
+    assert await store.message(again.message.id) == again.message
+
+
+async def test_payloads_go_with_their_rows(store: SqliteStore, case: Case) -> None:
+    """A key that is kept has no payload; who gets the place of a removed message gets only that."""
+    keyed = case.message(key="k", sealed=bytes(500))
+    plain = _large(case, 500)
+    await case.commit(accepts=(Accept(keyed, (case.delivery(keyed),)), plain))
+    for delivery in await store.find(Find()):
+        await case.change(delivery, Verb.SUCCEED)
+    assert await store.prune(NOW, Retention(rows=NOW + 1)) == Pruned(rows=2)
+    assert await store.message(plain.message.id) is None
+    assert await store.message(keyed.id) == msgspec.structs.replace(keyed, sealed=None)
+    bare = case.message(sealed=None)
+    await case.commit(accepts=(Accept(bare, (case.delivery(bare),)),))
+    assert await store.message(bare.id) == bare
+    assert await store.prune(NOW, Retention(payloads=NOW + 1, keys=NOW + 1)) == Pruned(keys=1)
 
 
 async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: Path) -> None:

@@ -12,6 +12,7 @@ from holdfast.stores.sqlite.counting import Tally
 from holdfast.stores.sqlite.sql import Bulk, one
 
 _MESSAGES: Final = Bulk("accept_messages")
+_PAYLOADS: Final = Bulk("accept_payloads")
 _DELIVERIES: Final = Bulk("accept_deliveries")
 _STRINGS: Final = msgspec.json.Decoder(list[str])
 _KEYS: Final = msgspec.json.Decoder(list[tuple[str, str, str, str]])
@@ -47,7 +48,13 @@ def accept(
 
 
 def _write(connection: apsw.Connection, fresh: list[Accept], tally: Tally) -> None:
-    _MESSAGES.run(connection, [rows.message_row(member.message) for member in fresh])
+    if not fresh:
+        return
+    # The places are chosen here: asking for those that SQLite chose would cost a query for each.
+    first = one(connection, "last_place") + 1
+    placed = list(enumerate((member.message for member in fresh), first))
+    _MESSAGES.run(connection, [rows.message_row(*each) for each in placed])
+    _PAYLOADS.run(connection, rows.payload_rows(placed))
     deliveries = [delivery for member in fresh for delivery in member.deliveries]
     _DELIVERIES.run(connection, [msgspec.structs.astuple(each) for each in deliveries])
     for delivery in deliveries:

@@ -23,7 +23,11 @@ def candidates(connection: apsw.Connection, kind: str, before: int, limit: int) 
 def prune_payloads(connection: apsw.Connection, places: list[int], before: int) -> int:
     """Remove payloads, but for those that somebody needs again meanwhile."""
     with transaction(connection):
-        return change(connection, "prune_payloads", places=rows.json_text(places), before=before)
+        # First the pages are freed: what is written next may need one, in a store that is full.
+        text = rows.json_text(places)
+        gone = change(connection, "prune_payloads", places=text, before=before)
+        change(connection, "mark_purged", places=text)
+        return gone
 
 
 def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> int:
@@ -34,7 +38,8 @@ def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> i
         for recipient, status, number in _GROUPS.decode(groups):
             tally.moved(recipient, status, "pruned", number=number)
         tally.write(connection)
-        for name in ("prune_deliveries", "prune_messages", "prune_leftovers"):
+        change(connection, "prune_payloads", places=gone, before=before)
+        for name in ("prune_deliveries", "prune_messages", "mark_purged"):
             change(connection, name, places=gone)
         return len(_PLACES.decode(gone))
 

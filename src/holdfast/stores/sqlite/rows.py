@@ -1,5 +1,6 @@
 """Rows to values and back."""
 
+from collections.abc import Iterable
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Final
@@ -89,10 +90,15 @@ def notes(text: str) -> list[Note]:
     return [Note(*row) for row in _NOTES.decode(text)]
 
 
-def message_row(message: Message) -> tuple[Any, ...]:
-    """Return the columns of `accept_messages.sql`: the payload is last."""
+def message_row(place: int, message: Message) -> tuple[Any, ...]:
+    """Return the columns of `accept_messages.sql`; the payload has its own table."""
     row = msgspec.structs.astuple(message)
-    return (*row[:5], *row[6:], row[5])
+    return (place, message.sealed is None, *row[:5], *row[6:])
+
+
+def payload_rows(placed: Iterable[tuple[int, Message]]) -> list[tuple[int, bytes]]:
+    """Return the columns of `accept_payloads.sql` for messages at their places."""
+    return [(place, each.sealed) for place, each in placed if each.sealed is not None]
 
 
 def attempt_row(attempt: Attempt, excerpt: bytes | None) -> tuple[Any, ...]:

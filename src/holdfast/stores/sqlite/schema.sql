@@ -9,7 +9,6 @@ CREATE TABLE owner (
 
 INSERT INTO owner (only, epoch, clean) VALUES (1, 0, 1);
 
--- `sealed` stands last, so that no query about the other columns walks through a payload.
 CREATE TABLE messages (
     place INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -26,15 +25,24 @@ CREATE TABLE messages (
     not_before INTEGER NOT NULL CHECK (not_before >= 0),
     expires_at INTEGER NOT NULL CHECK (expires_at >= 0),
     created_at INTEGER NOT NULL CHECK (created_at >= 0),
+    -- 1: it has no row in `payloads`. SQLite keeps 0 and 1 in no byte, so a purge grows no row.
+    purged INTEGER NOT NULL CHECK (purged IN (0, 1)),
     -- What retention has left: 0 the payload, 1 only the key, 2 neither.
     stage INTEGER NOT NULL AS (
-        CASE WHEN sealed IS NOT NULL THEN 0 WHEN key IS NOT NULL THEN 1 ELSE 2 END
-    ) VIRTUAL,
-    sealed BLOB
+        CASE WHEN purged = 0 THEN 0 WHEN key IS NOT NULL THEN 1 ELSE 2 END
+    ) VIRTUAL
 ) STRICT;
 
 CREATE UNIQUE INDEX messages_key ON messages (account, key) WHERE key IS NOT NULL;
 CREATE INDEX messages_stage ON messages (stage, created_at);
+
+-- Sealed payloads by the place of their message. They stand alone, in order of arrival, so that a
+-- purge of old ones empties whole pages, which are used again; a column of `messages` that becomes
+-- NULL would leave holes that no other row fits into.
+CREATE TABLE payloads (
+    place INTEGER PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE deliveries (
     place INTEGER PRIMARY KEY,
@@ -171,7 +179,8 @@ SELECT
     place,
     id,
     json_array(
-        id, account, flow, key, hex(digest), iif(sealed IS NULL, NULL, hex(sealed)), size, value,
-        priority, quality, region, consent, not_before, expires_at, created_at
+        id, account, flow, key, hex(digest),
+        (SELECT hex(payloads.sealed) FROM payloads WHERE payloads.place = messages.place),
+        size, value, priority, quality, region, consent, not_before, expires_at, created_at
     ) AS body
 FROM messages;

@@ -99,7 +99,9 @@ def _durable(facts: Facts, ledger: Ledger) -> None:
                 routed.step,
                 routed.recipient,
             ):
-                ledger.broken(Promise.DURABLE, f"{routed.id} was accepted and is {found}", routed.id)
+                ledger.broken(
+                    Promise.DURABLE, f"{routed.id} was accepted and is {found}", routed.id
+                )
 
 
 def _counters(facts: Facts, ledger: Ledger) -> None:
@@ -131,11 +133,7 @@ def _key(event: Attempt) -> Key:
 
 def _recorded(facts: Facts, ledger: Ledger) -> dict[Key, Send]:
     """Match sends with events: what is not on record was cut by a crash."""
-    events = Counter(
-        _key(each)
-        for attempts in facts.attempts.values()
-        for each in attempts
-    )
+    events = Counter(_key(each) for attempts in facts.attempts.values() for each in attempts)
     sends: dict[Key, Send] = {}
     lost: dict[int, list[Send]] = defaultdict(list)
     # Of two processes that sent at the same instant, the one that was stopped has its event.
@@ -268,5 +266,3 @@ def digest(connection: apsw.Connection) -> bytes:
     rows: list[Any] = list(connection.execute("SELECT body FROM attempts ORDER BY position"))
     rows += connection.execute("SELECT body FROM delivery_rows ORDER BY place")
     return "\n".join(body for (body,) in rows).encode()
-
-

@@ -129,12 +129,8 @@ class Simulation:
         self._lives: list[Life] = []
         self._kept: set[str] = set()
         ends = (self.world, self._door, self.ledger, self.clock)
-        self._callers = Callers(
-            *ends, faults=self.faults, rng=random.Random(source.random())
-        )
-        self._operators = Operators(
-            *ends, faults=self.faults, rng=random.Random(source.random())
-        )
+        self._callers = Callers(*ends, faults=self.faults, rng=random.Random(source.random()))
+        self._operators = Operators(*ends, faults=self.faults, rng=random.Random(source.random()))
 
     def run(self) -> Report:
         """Run to the end and check every promise."""
@@ -204,9 +200,7 @@ class Simulation:
             observe=observe,
             die=die,
         )
-        wire = Wire(
-            number, self._partners, self.ledger, self.clock, faults=self.faults, die=die
-        )
+        wire = Wire(number, self._partners, self.ledger, self.clock, faults=self.faults, die=die)
         engine = self._engine_type(
             store,
             {"http": wire},
@@ -263,7 +257,9 @@ class Simulation:
         task.result()
         life.end()
         self.ledger.ended[life.number] = life.store.released
-        self.ledger.tell(self.clock.monotonic(), life.number, "", f"stopped, clean: {life.store.released}")
+        self.ledger.tell(
+            self.clock.monotonic(), life.number, "", f"stopped, clean: {life.store.released}"
+        )
 
     # -- trouble ----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from holdfast.testing.simulator.partners import Spell, Trouble
 
 FLOW: Final = "leads"
 _RATES: Final = {
-    Fault.CRASH: (0.2, 0.8),
+    Fault.CRASH: (0.2, 1.0),
     Fault.RESTART: (0.01, 0.05),
     Fault.ZOMBIE: (0.01, 0.05),
     Fault.FULL: (0.01, 0.04),
@@ -99,20 +99,20 @@ def make(rng: random.Random) -> World:
         rates={} if calm else _rates(rng),
         span_ms=span_ms,
         messages=rng.randint(1_500, 3_500) // count,
-        commit_ms=rng.choice((2, 20, 50, 100)),
+        commit_ms=rng.choice((2, 50, 100, 200)),
         read_ms=rng.choice((1, 4, 20)),
         people=0.0 if calm or rng.random() < 0.25 else rng.uniform(0.1, 2.0),
     )
 
 
 def _rates(rng: random.Random) -> dict[Fault, float]:
-    chosen = [fault for fault in _RATES if rng.random() < 0.5]
-    return {fault: rng.uniform(*_RATES[fault]) for fault in chosen}
+    chosen = [f for f in _RATES if rng.random() < (0.8 if f is Fault.CRASH else 0.5)]
+    return {f: rng.uniform(*_RATES[f]) for f in chosen}
 
 
 def _settings(rng: random.Random) -> EngineSettings:
     return EngineSettings(
-        max_in_flight=rng.choice((1, 2, 4, 8, 16, 32, 64, 128)),
+        max_in_flight=rng.choice((1, 3, 8, 16, 32, 64, 128)),
         buffer_rows=rng.choice((1, 2, 3, 5, 8, 16, 64)),
         buffer_total=rng.choice((1, 5, 20, 100, 1000)),
         intake_queue=rng.choice((5, 50, 20_000)),
@@ -121,9 +121,7 @@ def _settings(rng: random.Random) -> EngineSettings:
 
 
 def _recipient(name: str, rng: random.Random, partner: Partnership) -> Recipient:
-    endpoint = Endpoint(
-        url=f"http://{name}.example/leads", total_timeout=partner.timeout_ms / 1000
-    )
+    endpoint = Endpoint(url=f"http://{name}.example/leads", total_timeout=partner.timeout_ms / 1000)
     return Recipient(
         name=name,
         endpoints=(endpoint,),

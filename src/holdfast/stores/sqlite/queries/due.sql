@@ -66,7 +66,9 @@ picked AS (
 )
 SELECT
     json_group_array(
-        json_array(picked.place, picked.band, coalesce(length(m.sealed), 0))
+        json_array(picked.place, picked.band, coalesce((
+            SELECT length(payloads.sealed) FROM payloads WHERE payloads.place = m.place
+        ), 0))
         ORDER BY picked.band, picked.due_at, picked.id
     ),
     min(

@@ -1,0 +1,2 @@
+-- The place of the newest message.
+SELECT coalesce(max(place), 0) FROM messages
