@@ -266,3 +266,20 @@ def test_payloads_that_do_not_fit_do_not_hold_the_lane() -> None:
             assert (await rig.engine.views.lane("acme")).gate is None
 
     run(main(), rig.clock)
+
+
+def test_gates_that_opened_and_closed_are_on_record() -> None:
+    """Past waiting can be explained: every change of the breaker is an audit line with a reason."""
+    rig = Rig(catalog(recipient()), down_for(60))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(20)
+            await rig.wait(600)
+            notes = (await rig.store.notes("acme", 50))[::-1]
+            assert {note.actor for note in notes} == {"engine"}
+            assert notes[0].detail == "closed -> open"
+            assert "5 failures in a row" in notes[0].reason
+            assert notes[-1].detail == "recovery -> closed"
+
+    run(main(), rig.clock)

@@ -14,7 +14,7 @@ from typing import Final
 from holdfast.clock import Clock
 from holdfast.engine.lane import Lane
 from holdfast.errors import StoreError
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Gate
 from holdfast.policy.priority import COST
@@ -44,7 +44,7 @@ class Dispatcher:
         max_in_flight: most unsettled sends.
         buffer_rows: most buffered deliveries of a lane, per band.
         buffer_total: most buffered deliveries of all lanes.
-        on_tick: told when time moved a lane's breaker on.
+        on_tick: told the states before and after time moved a lane's breaker on.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Dispatcher:
         max_in_flight: int,
         buffer_rows: int,
         buffer_total: int,
-        on_tick: Callable[[Lane], None],
+        on_tick: Callable[[LaneState, LaneState], None],
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self._store = store
@@ -90,8 +90,9 @@ class Dispatcher:
     def _consider(self, lane: Lane) -> bool:
         """Queue the lane if it can send; else set its timer and refill it if it is hungry."""
         now = self._clock.now()
+        before = lane.state
         if lane.tick(now):
-            self._on_tick(lane)
+            self._on_tick(before, lane.state)
         if (change := lane.next_change()) is not None:
             self._set_timer(lane, change, now)
         gate = lane.gate(now)

@@ -175,7 +175,7 @@ class Engine:
             max_in_flight=settings.max_in_flight,
             buffer_rows=settings.buffer_rows,
             buffer_total=settings.buffer_total,
-            on_tick=lambda lane: self.writer.save_lane(lane.state),
+            on_tick=self.writer.lane_changed,
         )
         self.sampler = Sampler(
             self.clock,

@@ -22,7 +22,6 @@ from holdfast.errors import StoreError, VaultError
 from holdfast.model.attempt import Outcome, Reply
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
-from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
@@ -217,7 +216,7 @@ class Executor:
         now = self._clock.now()
         del self.in_flight[delivery.id]
         lane.returned()
-        before = lane.state.breaker.state
+        before = lane.state
         save = lane.record(outcome, started_at=reply.request_at, now=now, rng=self._rng)
         context = self._sampler.current(now, delivery.id[4:16])
         refunded = lane.refund(delivery.id)
@@ -239,7 +238,7 @@ class Executor:
         if not outcome.ok:
             save = self._teach(lane, tried, decision, now) or save
         if save:
-            self._save(lane, before)
+            self._writer.lane_changed(before, lane.state)
         self._settle(lane, tried, decision, now)
 
     def _count(self, tried: record.Try, decision: Decision) -> None:
@@ -287,8 +286,6 @@ class Executor:
             lane.counted(tried.delivery.id)
         if outcome.disable_endpoint:
             changed = lane.disable(tried.endpoint)
-            log(LogEvent.ENDPOINT_DISABLED, logging.WARNING, recipient=lane.recipient.name,
-                endpoint=tried.endpoint)  # fmt: skip
         if decision.open_breaker:
             changed = lane.trip(decision.reason or "", now, self._rng) or changed
         asked = outcome.retry_after_ms is not None or decision.reason == "rate limited"
@@ -296,19 +293,6 @@ class Executor:
             spread = self._rng.uniform(0, 0.1 * (decision.due_at - now) + 100)
             changed = lane.hint(decision.due_at + round(spread), outcome.reason or "") or changed
         return changed
-
-    def _save(self, lane: Lane, before: BreakerState) -> None:
-        state = lane.state
-        self._writer.save_lane(state)
-        if state.breaker.state is not before:
-            log(
-                LogEvent.BREAKER,
-                logging.WARNING,
-                recipient=lane.recipient.name,
-                before=before.value,
-                after=state.breaker.state.value,
-                reason=state.breaker.reason,
-            )
 
     def _settled(self, lane: Lane, after: Delivery, applied: Applied) -> None:
         """The change is on disk: free the slot, remember when the delivery is due again."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.flow import Endpoint, Recipient
@@ -21,8 +22,6 @@ from holdfast.policy import priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.store import DuePage, Waiting
 
-SETUP_REFUSALS: Final = 3
-"""Refusals of our credentials or set-up in a row that hold the lane."""
 RATE_HALF_LIFE_MS: Final = 10_000.0
 """Half-life of the success rate that the ramp starts from."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from holdfast.clock import Clock
+from holdfast.engine import journal
 from holdfast.errors import HoldfastError, StoreError, StoreFull, StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.store import (
@@ -157,6 +158,13 @@ class Writer:
         """Queue a lane's state; a newer one replaces it."""
         self._lanes[state.recipient] = state
         self._stir()
+
+    def lane_changed(self, before: LaneState, after: LaneState) -> None:
+        """Queue a lane's new state, with an audit line when a gate opened or closed."""
+        self.save_lane(after)
+        note = journal.lane_note(before, after, self._clock.now())
+        if note is not None:
+            self.note(note)
 
     def note(self, note: Note) -> None:
         """Queue an audit line."""
