@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, StoreFull
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Receipt, Submission
@@ -81,7 +81,7 @@ class Callers:
             if isinstance(answer, Receipt):
                 payload = bytes(submission.payload)
                 self._ledger.acknowledge(answer, submission.key, payload)
-            else:
+            elif not isinstance(answer, StoreFull):
                 self._ledger.refused(str(answer))
 
     def _submission(self) -> Submission:

@@ -17,7 +17,7 @@ from holdfast.testing.simulator.partners import Spell, Trouble
 
 FLOW: Final = "leads"
 _RATES: Final = {
-    Fault.CRASH: (0.2, 1.0),
+    Fault.CRASH: (0.1, 0.8),
     Fault.RESTART: (0.01, 0.05),
     Fault.ZOMBIE: (0.01, 0.05),
     Fault.FULL: (0.01, 0.04),
@@ -98,7 +98,7 @@ def make(rng: random.Random) -> World:
         partners=partners,
         rates={} if calm else _rates(rng),
         span_ms=span_ms,
-        messages=rng.randint(1_500, 3_500) // count,
+        messages=rng.choice((150, 600, 3_000, 5_000, 7_000)) // count,
         commit_ms=rng.choice((2, 50, 100, 200)),
         read_ms=rng.choice((1, 4, 20)),
         people=0.0 if calm or rng.random() < 0.25 else rng.uniform(0.1, 2.0),
