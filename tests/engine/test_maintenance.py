@@ -11,7 +11,7 @@ from holdfast.model.delivery import Status
 from holdfast.store import Batch, Committed, Space
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Scripted, always, in_order
-from holdfast.testing.clock import run
+from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.rig import DAY_MS, Rig, catalog, recipient, running
 
 
@@ -23,8 +23,14 @@ class SmallDisk(SqliteStore):
     writable = True
     """Whether commits fit."""
 
+    takes_ms = 0
+    """How long a commit takes."""
+    clock: VirtualClock
+
     async def commit(self, batch: Batch) -> Committed:
         """Write unless there is no room."""
+        if self.takes_ms:
+            await self.clock.sleep_until(self.clock.now() + self.takes_ms)
         if not self.writable:
             raise StoreFull("no space is left")
         return await super().commit(batch)
@@ -37,6 +43,7 @@ class SmallDisk(SqliteStore):
 def on_small_disk(rig: Rig, reserve: int = 1000) -> SmallDisk:
     """Put the rig's engine on a disk with little room."""
     store = SmallDisk.over(rig.connection)
+    store.clock = rig.clock
     rig.store = rig.engine.store = store
     rig.engine._reserve = reserve
     return store
@@ -103,6 +110,25 @@ def test_intake_stops_at_the_reserve_and_comes_back() -> None:
             await rig.send()
             await rig.wait(1)
             assert len(await rig.deliveries(Status.DELIVERED)) == 2
+
+    run(main(), rig.clock)
+
+
+def test_what_is_on_its_way_to_the_disk_counts_against_the_room() -> None:
+    """A look at the disk during a slow commit must not forget what that commit will take."""
+    rig = Rig(catalog(recipient()))
+    disk = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.engine.actions.pause("acme", actor="ann", reason="holiday")
+            disk.free, disk.takes_ms = 31_000, 5_000  # room for about ten messages
+            await rig.wait(1.1)
+            first = asyncio.ensure_future(rig.send(8))
+            await rig.wait(2.2)  # the watch looks twice, the commit is still under way
+            with pytest.raises(StoreFull):
+                await rig.send(8)
+            assert len(await first) == 8
 
     run(main(), rig.clock)
 

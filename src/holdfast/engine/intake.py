@@ -74,6 +74,10 @@ class Intake:
         """Why nothing is accepted at present: the store has only its reserve left."""
         self.room = NEVER
         """Bytes left above the reserve, counted down between two looks at the disk."""
+        self.taken = 0
+        """Bytes that were asked of the store so far ..."""
+        self.answered = 0
+        """... and how many of them it has answered for: the rest is on its way."""
         self.accepted = 0
         self.duplicates = 0
 
@@ -114,13 +118,15 @@ class Intake:
         except RecursionError:
             answer.set_result(InvalidInput("payload", "...", "less deeply nested JSON"))
             return answer
-        self.room -= _bytes(accept)
+        size = self._take(accept)
         if self.room <= 0:
+            self.answered += size
             answer.set_result(StoreFull(_NO_ROOM))
             return answer
         landed = self._announce(accept)
 
         def done(result: Accepted | HoldfastError) -> None:
+            self.answered += size
             receipt = self._receipt(accept, result)
             if isinstance(receipt, Receipt) and not receipt.duplicate:
                 landed(accept)
@@ -129,6 +135,13 @@ class Intake:
 
         self._writer.accept(accept, done)
         return answer
+
+    def _take(self, accept: Accept) -> int:
+        """Count a message against the room left and return its size in bytes."""
+        size = _bytes(accept)
+        self.room -= size
+        self.taken += size
+        return size
 
     def _receipt(self, accept: Accept, result: Accepted | HoldfastError) -> Receipt | HoldfastError:
         if isinstance(result, HoldfastError):
@@ -202,12 +215,13 @@ class Intake:
             created_at=now,
         )
         accept = self.routed(flow, message)
-        self.room -= _bytes(accept)
+        size = self._take(accept)
         landed = self._announce(accept)
         answer: asyncio.Future[Accepted | HoldfastError]
         answer = asyncio.get_running_loop().create_future()
 
         def done(result: Accepted | HoldfastError) -> None:
+            self.answered += size
             if isinstance(result, Accepted):
                 landed(accept)
             if not answer.done():  # the caller may have left

@@ -182,10 +182,13 @@ class Watch(Loop):
 
         What waits is settled at least once each: that room is set aside besides the reserve.
         """
+        answered = self._intake.answered
         pending = await self._refresh()
         space = await self._store.space()
+        coming = self._intake.taken - answered  # on its way, or written since the first look
         was = self._intake.full
-        self._intake.room = space.free - self._reserve - pending * SETTLEMENT_BYTES
+        needed = self._reserve + pending * SETTLEMENT_BYTES + coming
+        self._intake.room = space.free - needed
         if self._intake.room <= 0:
             self._intake.full = (
                 f"{space.free} bytes are free, below the reserve of {self._reserve} and what "
