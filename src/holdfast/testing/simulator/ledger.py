@@ -241,6 +241,8 @@ class Ledger:
             self.broken(Promise.DURABLE, f"{message} is sent with another payload", name)
 
     def _judge_people(self, send: Send) -> None:
+        if send.life < self.owner:
+            return  # it was replaced and cannot know what people told its successor
         given_up = self._given_up.get(send.delivery_id)
         if given_up is not None and given_up < send.at:
             text = f"{send.delivery_id} was given up at {given_up} and sent at {send.at}"

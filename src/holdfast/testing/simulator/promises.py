@@ -10,7 +10,7 @@ import msgspec
 from holdfast.model.attempt import Attempt
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Catalog
-from holdfast.policy.decide import Code
+from holdfast.policy.decide import HINT_AS_DELAY_MS, Code
 from holdfast.store import Counts, EventQuery, Find, Store
 from holdfast.testing.simulator.ledger import Ledger, Promise, Send
 
@@ -185,6 +185,8 @@ def _holds(delivery: Delivery, attempts: list[Attempt], facts: Facts, ledger: Le
         for each in group:
             counted = max(0, counted - each.refunded) + each.counted
             active += round(each.processing_time_ms) + _planned(each)
+            if each.counted and _brief_hold(each):
+                ledger.broken(Promise.HOLDS, f"{name}: a hold is counted: {each.event_id}", name)
             most = facts.rules[each.configuration].max_retries + 1
             if counted > most:
                 text = f"{name} generation {generation} counts {counted} sends, at most {most}"
@@ -198,6 +200,14 @@ def _holds(delivery: Delivery, attempts: list[Attempt], facts: Facts, ledger: Le
                 f"events say {counted} and {active} ms"
             )
             ledger.broken(Promise.HOLDS, text, name)
+
+
+def _brief_hold(attempt: Attempt) -> bool:
+    """Tell whether a try ended in a hold, other than for the partner's own long hint."""
+    after = attempt.next_action
+    if after.type != "hold" or after.at is None:
+        return False
+    return after.at - attempt.acknowledgment_timestamp <= HINT_AS_DELAY_MS
 
 
 def _planned(attempt: Attempt) -> int:

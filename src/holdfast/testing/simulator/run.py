@@ -29,7 +29,7 @@ from holdfast.testing.simulator.people import Callers, Operators
 from holdfast.testing.simulator.world import World, make
 from holdfast.vault import Vault
 
-CALM_LIMIT_MS: Final = 3 * 3_600_000
+CALM_LIMIT_MS: Final = 3_600_000
 """Virtual time that everything may take to end once nothing goes wrong any more."""
 RESERVE_BYTES: Final = 1
 _AGES: Final = Retention(

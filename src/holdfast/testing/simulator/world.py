@@ -17,19 +17,19 @@ from holdfast.testing.simulator.partners import Spell, Trouble
 
 FLOW: Final = "leads"
 _RATES: Final = {
-    Fault.CRASH: (0.1, 0.8),
-    Fault.RESTART: (0.01, 0.05),
-    Fault.ZOMBIE: (0.01, 0.05),
+    Fault.CRASH: (0.1, 1.8),
+    Fault.RESTART: (0.01, 0.1),
+    Fault.ZOMBIE: (0.02, 0.1),
     Fault.FULL: (0.01, 0.04),
     Fault.FORWARD: (0.01, 0.03),
-    Fault.BACK: (0.005, 0.02),
+    Fault.BACK: (0.01, 0.03),
     Fault.CRASH_AFTER_COMMIT: (0.002, 0.008),
     Fault.AMBIGUOUS: (0.005, 0.03),
     Fault.FAILED: (0.005, 0.05),
     Fault.BAD_ROW: (0.005, 0.03),
     Fault.SLOW: (0.005, 0.02),
     Fault.READ: (0.01, 0.05),
-    Fault.WAKE_UP: (0.01, 0.1),
+    Fault.WAKE_UP: (0.02, 0.3),
     Fault.LEFT: (0.05, 0.3),
     Fault.POISON: (0.002, 0.01),
 }
@@ -83,7 +83,8 @@ def make(rng: random.Random) -> World:
     count = rng.choice((1, 1, 2, 3, 3, 4, 6))
     span_ms = rng.uniform(15_000, 60_000)
     calm = rng.random() < 0.1
-    partners = {f"p{n}": _partner(rng, span_ms) for n in range(count)}
+    spells = (0,) if rng.random() < 0.2 else (0, 1, 2, 3, 5)
+    partners = {f"p{n}": _partner(rng, span_ms, rng.choice(spells)) for n in range(count)}
     recipients = {name: _recipient(name, rng, each) for name, each in partners.items()}
     names = list(recipients)
     rng.shuffle(names)
@@ -92,27 +93,30 @@ def make(rng: random.Random) -> World:
         mode="sequential" if rng.random() < 0.3 else "parallel",
         steps=tuple(Step(name=f"to-{name}", recipient=name) for name in names),
     )
+    settings = _settings(rng)
+    most = 150 + 80 * settings.max_in_flight  # one at a time is slow: a few show enough
     return World(
         catalog=Catalog(policy=_policy(rng), recipients=recipients, flows={FLOW: flow}),
-        settings=_settings(rng),
+        settings=settings,
         partners=partners,
         rates={} if calm else _rates(rng),
         span_ms=span_ms,
-        messages=rng.choice((150, 600, 3_000, 5_000, 7_000)) // count,
+        messages=min(most, rng.choice((150, 600, 3_000, 6_000, 10_000))) // count,
         commit_ms=rng.choice((2, 50, 100, 200)),
-        read_ms=rng.choice((1, 4, 20)),
+        read_ms=rng.choice((1, 20, 100)),
         people=0.0 if calm or rng.random() < 0.25 else rng.uniform(0.1, 2.0),
     )
 
 
 def _rates(rng: random.Random) -> dict[Fault, float]:
-    chosen = [f for f in _RATES if rng.random() < (0.8 if f is Fault.CRASH else 0.5)]
-    return {f: rng.uniform(*_RATES[f]) for f in chosen}
+    density = rng.choice((0.15, 0.5, 0.8))
+    chosen = [fault for fault in _RATES if rng.random() < density]
+    return {fault: rng.uniform(*_RATES[fault]) for fault in chosen}
 
 
 def _settings(rng: random.Random) -> EngineSettings:
     return EngineSettings(
-        max_in_flight=rng.choice((1, 3, 8, 16, 32, 64, 128)),
+        max_in_flight=rng.choice((1, 4, 8, 32, 64, 128, 256)),
         buffer_rows=rng.choice((1, 2, 3, 5, 8, 16, 64)),
         buffer_total=rng.choice((1, 5, 20, 100, 1000)),
         intake_queue=rng.choice((5, 50, 20_000)),
@@ -127,7 +131,7 @@ def _recipient(name: str, rng: random.Random, partner: Partnership) -> Recipient
         endpoints=(endpoint,),
         policy=_policy(rng) if rng.random() < 0.5 else PolicySettings(),
         breaker=_breaker(rng),
-        concurrency=rng.choice((1, 2, 4, 8, 16, 16, 32)),
+        concurrency=rng.choice((1, 2, 4, 8, 16, 32, 64)),
         weight=rng.choice((0.5, 1.0, 3.0)),
     )
 
@@ -164,10 +168,10 @@ def _breaker(rng: random.Random) -> BreakerSettings:
     )
 
 
-def _partner(rng: random.Random, span_ms: float) -> Partnership:
+def _partner(rng: random.Random, span_ms: float, spells: int) -> Partnership:
     timeout_ms = rng.choice((500, 1_000, 3_000))
     return Partnership(
-        spells=tuple(_spell(rng, span_ms) for _ in range(rng.choice((0, 1, 2, 3, 5)))),
+        spells=tuple(_spell(rng, span_ms) for _ in range(spells)),
         dedupes=rng.random() < 0.3,
         pace_ms=rng.choice((5, 20, 100, 400)),
         timeout_ms=timeout_ms,
@@ -181,7 +185,7 @@ def _spell(rng: random.Random, span_ms: float) -> Spell:
     length = rng.uniform(1_000, 20_000)
     shares = {
         Trouble.DOWN: 1.0,
-        Trouble.ENDLESS: 0.05,
+        Trouble.ENDLESS: 0.1,
         Trouble.GONE: 0.1,
         Trouble.SLOW: 0.5,
         Trouble.LOCKED: 0.5,

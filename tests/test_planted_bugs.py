@@ -1,0 +1,240 @@
+"""The simulator earns its keep: bugs that are put in on purpose are found, by the right promise.
+
+A bug is a small subclass that goes in through the parts of an engine or around its store. Each
+test says within how many seeds the simulator must find it.
+"""
+
+import apsw
+import msgspec
+import pytest
+
+from holdfast.engine import record
+from holdfast.engine.executor import Executor
+from holdfast.engine.lane import Lane
+from holdfast.engine.maintenance import STUCK_GRACE_MS, Rescuer
+from holdfast.errors import StoreLost
+from holdfast.model.delivery import Status, Verb
+from holdfast.model.message import NEVER
+from holdfast.policy.decide import Decision
+from holdfast.store import Batch, Committed, Transition, Waiting
+from holdfast.stores.sqlite import SqliteStore
+from holdfast.testing.channel import elapse
+from holdfast.testing.simulator import Simulation
+from holdfast.testing.simulator.faults import FaultyStore
+from holdfast.testing.simulator.ledger import Promise
+from holdfast.testing.simulator.life import SimulatedEngine
+
+pytestmark = pytest.mark.slow
+
+
+def seeds_until(
+    promise: Promise,
+    *,
+    engine_type: type[SimulatedEngine] = SimulatedEngine,
+    store_type: type[FaultyStore] = FaultyStore,
+    first: int = 1,
+    most: int,
+) -> int:
+    """Return how many seeds it takes until a promise is found broken; at most so many."""
+    seen = set()
+    for seed in range(first, first + most):
+        report = Simulation(seed, engine_type=engine_type, store_type=store_type).run()
+        broken = {each.promise for each in report.violations}
+        if promise in broken:
+            return seed
+        seen |= broken
+    raise AssertionError(f"not found within {most} seeds; other broken promises: {seen}")
+
+
+class SettlesFirst(Executor):
+    """Marks a delivery delivered, and then sends it."""
+
+    async def _send(self, lane: Lane, waiting: Waiting) -> None:
+        delivery, now = waiting.delivery, self._clock.now()
+        after = msgspec.structs.replace(
+            delivery,
+            status=Status.DELIVERED,
+            due_at=NEVER,
+            revision=delivery.revision + 1,
+            updated_at=now,
+            ended_at=now,
+        )
+        await self._writer.change(Transition(Verb.SUCCEED, delivery.revision, after))
+        await super()._send(lane, waiting)
+
+
+def test_settling_before_the_send() -> None:
+    """Found by "delivered means received": a crash in between leaves the partner with nothing."""
+
+    class Planted(SimulatedEngine):
+        executor_type = SettlesFirst
+
+    assert seeds_until(Promise.RECEIVED, engine_type=Planted, most=10)
+
+
+class CountsHolds(Executor):
+    """Lets a hold use a retry."""
+
+    def _decide(self, tried: record.Try, lane: Lane, now: int) -> Decision:
+        decision = super()._decide(tried, lane, now)
+        if decision.verb is Verb.HOLD:
+            return msgspec.structs.replace(decision, counted=True)
+        return decision
+
+
+def test_a_hold_that_counts_as_a_retry() -> None:
+    """Found by "a hold uses no retry": more sends are counted than the policy has."""
+
+    class Planted(SimulatedEngine):
+        executor_type = CountsHolds
+
+    assert seeds_until(Promise.HOLDS, engine_type=Planted, most=30)
+
+
+class TrustingLane(Lane):
+    """Takes in whatever it is given, also what it has already."""
+
+    def push(self, waiting: Waiting) -> None:
+        """Put a delivery into its band without a look at what is known."""
+        delivery = waiting.delivery
+        self.buffered.discard(delivery.id)
+        known, self.busy = self.busy, set()
+        super().push(waiting)
+        self.busy = known
+
+
+class ForgetfulLane(TrustingLane):
+    """Asks the store also for what is buffered, in flight or settling."""
+
+    def refill_begins(self) -> frozenset[str]:
+        """Note the start of a refill and leave nothing out."""
+        super().refill_begins()
+        return frozenset()
+
+
+def test_a_refill_without_exclusion() -> None:
+    """Found by "nothing is sent twice": what is in flight is read and sent again."""
+
+    class Planted(SimulatedEngine):
+        lane_type = ForgetfulLane
+
+    assert seeds_until(Promise.ONCE, engine_type=Planted, most=10)
+
+
+class EagerLane(TrustingLane):
+    """Takes a new delivery from memory even while a refill reads it from the store."""
+
+    def offer(self, waiting: Waiting, refills: int, room: int) -> None:
+        """Take a new delivery if there is room."""
+        del refills
+        if len(self.bands[waiting.delivery.band]) < room:
+            self.push(waiting)
+        else:
+            self.noted(waiting.delivery.due_at)
+
+
+def test_a_double_hand_off() -> None:
+    """Found by "nothing is sent twice": a delivery comes from memory and from the store."""
+
+    class Planted(SimulatedEngine):
+        lane_type = EagerLane
+
+    assert seeds_until(Promise.ONCE, engine_type=Planted, most=20)
+
+
+class RevisionBlind(FaultyStore):
+    """Accepts settlements whatever happened to the delivery since."""
+
+    async def write(self, batch: Batch) -> Committed:
+        """Write every transition as if it had been decided on the present state."""
+        transitions = [await self._fitted(each) for each in batch.transitions]
+        return await super().write(msgspec.structs.replace(batch, transitions=tuple(transitions)))
+
+    async def _fitted(self, transition: Transition) -> Transition:
+        stored = await self.inner.get(transition.after.id)
+        if stored is None or stored.revision <= transition.revision:
+            return transition
+        after = msgspec.structs.replace(transition.after, revision=stored.revision + 1)
+        return msgspec.structs.replace(transition, revision=stored.revision, after=after)
+
+
+def test_a_stale_settlement_that_is_accepted() -> None:
+    """Found by "attempts are numbered without gap or repeat": an old generation overwrites."""
+    assert seeds_until(Promise.NUMBERS, store_type=RevisionBlind, most=60)
+
+
+class EpochBlind(FaultyStore):
+    """Lets a process write that is no longer the owner."""
+
+    async def write(self, batch: Batch) -> Committed:
+        """Write with the epoch of whoever is the owner."""
+        for epoch in range(batch.epoch, batch.epoch + 200):
+            try:
+                return await super().write(msgspec.structs.replace(batch, epoch=epoch))
+            except StoreLost:
+                continue
+        raise StoreLost("no such epoch")
+
+
+def test_an_epoch_that_is_not_checked() -> None:
+    """Found by "one owner at a time": the process that was replaced goes on to write."""
+    assert seeds_until(Promise.OWNER, store_type=EpochBlind, most=30)
+
+
+class DeafRescuer(Rescuer):
+    """Cuts overdue sends but does not poll for due deliveries."""
+
+    async def run_once(self) -> None:
+        """Cut overdue sends."""
+        now = self.clock.now()
+        for delivery_id, flight in tuple(self._executor.in_flight.items()):
+            if now - flight.started > flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS:
+                self._executor.cut(delivery_id)
+
+
+def test_a_lost_wake_up_that_is_fatal() -> None:
+    """Found by "everything ends": a delivery that nobody was told about waits for ever."""
+
+    class Planted(SimulatedEngine):
+        rescuer_type = DeafRescuer
+
+    assert seeds_until(Promise.ENDS, engine_type=Planted, first=138, most=10)
+
+
+def _counters(connection: apsw.Connection) -> dict[str, list[int]]:
+    rows = connection.execute("SELECT * FROM counters")
+    return {name: numbers for name, *numbers in rows}
+
+
+def _move(connection: apsw.Connection, moved: dict[str, list[int]], sign: int) -> None:
+    connection.executemany(
+        "UPDATE counters SET created = created + ?, pending = pending + ?, "
+        "delivered = delivered + ?, dead = dead + ?, discarded = discarded + ?, "
+        "pruned = pruned + ?, high = high + ?, normal = normal + ?, low = low + ? "
+        "WHERE recipient = ?",
+        [(*(sign * number for number in row), name) for name, row in moved.items()],
+    )
+
+
+class LooseCounters(FaultyStore):
+    """Moves the counters after the transaction instead of in it."""
+
+    async def write(self, batch: Batch) -> Committed:
+        """Write the batch; a little later, write the counters."""
+        assert isinstance(self.inner, SqliteStore)
+        connection = self.inner._writer.connection
+        before = _counters(connection)
+        committed = await super().write(batch)
+        moved = {
+            name: [new - old for new, old in zip(row, before.get(name, [0] * 9), strict=True)]
+            for name, row in _counters(connection).items()
+        }
+        _move(connection, moved, -1)
+        await elapse(self._commit_ms)
+        _move(connection, moved, 1)
+        return committed
+
+
+def test_counters_outside_the_transaction() -> None:
+    """Found by "the counters add up": a crash between the two writes leaves them behind."""
+    assert seeds_until(Promise.COUNTERS, store_type=LooseCounters, most=10)
