@@ -155,7 +155,9 @@ class Simulation:
         )
 
     async def _main(self) -> None:
-        asyncio.get_running_loop().set_task_factory(task_factory)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(task_factory)
+        loop.set_exception_handler(self._misfired)
         await self._begin()
         helpers = [asyncio.create_task(each.run()) for each in (self._callers, self._operators)]
         end = self.clock.monotonic() + self.world.span_ms
@@ -222,6 +224,11 @@ class Simulation:
         if life.running:
             text = f"a task of process {life.number} ended: {type(error).__name__}: {error}"
             self.ledger.broken(Promise.ALIVE, text)
+
+    def _misfired(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Note an exception in a timer or another callback; nobody else would."""
+        text = f"{context.get('message')}: {context.get('exception')!r}"
+        self.ledger.broken(Promise.ALIVE, text)
 
     async def _begin(self) -> Life:
         """Start a process; try again until one is up."""
