@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import importlib.util
 import re
 import sys
 import tomllib
@@ -275,6 +276,8 @@ def _exists(words: list[str], targets: set[str]) -> bool:
     match words:
         case ["make", target, *_]:
             return target in targets
+        case ["python", "-m", module, *_]:
+            return importlib.util.find_spec(module) is not None
         case ["python", file, *_]:
             return (ROOT / file).is_file()
         case ["holdfast", first, *rest]:

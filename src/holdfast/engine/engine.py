@@ -133,8 +133,8 @@ class Engine:
             StoreBusy: another process owns the store.
             ConfigError: a recipient with pending deliveries is missing from the catalog.
         """
-        now = self.clock.now()
-        self.ownership = await self.store.acquire(now)
+        self.ownership = await self.store.acquire(self.clock.now())
+        now = self.clock.now()  # the last owner may have sent something until just now
         states = {state.recipient: state for state in await self.store.lane_states()}
         self.counts = await self.store.counts()
         check_pending(self.counts, self.catalog)
