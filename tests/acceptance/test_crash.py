@@ -159,6 +159,10 @@ def scene(
             yield Scene(holdfast, client.process, notes, acks, messages=request.param)
 
 
+SUSPECTS_MAX = 3
+"""Three kills in a row make one suspect at most, and twenty kills are seldom that close."""
+
+
 @pytest.mark.parametrize(("scene", "kills"), [(20_000, 20)], indirect=["scene"])
 def test_nothing_is_lost_and_little_comes_twice(
     scene: Scene, kills: int, wait_until: Callable[..., Any]
@@ -175,7 +179,8 @@ def test_nothing_is_lost_and_little_comes_twice(
     acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
     with scene.holdfast.stored() as connection:
         assert_end(connection, acknowledged, arrivals)
-    lost = {one for one in acknowledged if all(a.status != 200 for a in arrivals[one])}
+        review = in_review(connection)
+    lost = {one for one in acknowledged if all(a.status != 200 for a in arrivals[one])} - review
     repeated = repeats(arrivals, scene.restarts)
     report(scene, len(acknowledged), arrivals, (lost, repeated), took)
     assert lost == set()
@@ -198,6 +203,12 @@ def torment(scene: Scene, kills: int, wait_until: Callable[..., Any]) -> None:
     wait_until(scene.holdfast.ready, "it runs for good")
 
 
+def in_review(connection: apsw.Connection) -> set[str]:
+    """Return what was not delivered: suspects, and the second steps that wait for them."""
+    rows = connection.execute("SELECT id FROM deliveries WHERE status <> 'delivered'")
+    return {str(delivery_id) for (delivery_id,) in rows}
+
+
 def assert_end(
     connection: apsw.Connection,
     acknowledged: dict[str, set[str]],
@@ -209,7 +220,13 @@ def assert_end(
     assert connection.execute("SELECT clean FROM owner").get == 1
     rows = connection.execute("SELECT id, status, predecessor FROM deliveries").fetchall()
     assert {delivery_id for delivery_id, _, _ in rows} == acknowledged.keys()
-    assert {status for _, status, _ in rows} == {"delivered"}
+    ends = connection.execute("SELECT status, code, count(*) FROM deliveries GROUP BY 1, 2")
+    fates = {(str(status), code): int(str(count)) for status, code, count in ends}
+    # One that is alone on the wire at its third kill in a row is a suspect: in review, not lost.
+    known = {("delivered", None), ("dead", "WORKER_CRASH"), ("discarded", "PREDECESSOR")}
+    assert fates.keys() <= known
+    assert fates.get(("dead", "WORKER_CRASH"), 0) <= SUSPECTS_MAX
+    rows = [row for row in rows if row[1] == "delivered"]
     for delivery_id, _, before in rows:
         if isinstance(before, str):
             first = min(a.at for a in arrivals[before] if a.status == 200)

@@ -332,3 +332,26 @@ def test_after_a_crash_only_what_was_unsettled_goes_out_again() -> None:
         assert len(rig.channel.sent) <= 20 + 4
 
     run(main(), rig.clock)
+
+
+def test_a_crash_takes_no_other_delivery_with_it() -> None:
+    """Of many in flight at crash after crash, only one that is alone at the last is a suspect."""
+    rig = Rig(catalog(recipient(concurrency=16)), always(200, takes_ms=5000))
+
+    async def main() -> None:
+        for _ in range(4):
+            await rig.engine.start()
+            if not await rig.deliveries():
+                await rig.send(16)
+            await rig.wait(2)
+            killed(rig)
+            await rig.wait(0.1)
+            rig.engine = rig.build()
+        rig.channel.script = always(200, takes_ms=5)
+        async with running(rig):
+            await rig.wait(20)
+            codes = [d.code for d in await rig.deliveries()]
+            assert codes.count("WORKER_CRASH") == 1
+            assert codes.count(None) == 15
+
+    run(main(), rig.clock)

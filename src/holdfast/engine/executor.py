@@ -85,6 +85,8 @@ class Executor:
         self._wake = wake
         self.book = book
         self._meter = meter
+        self._last_claim = asyncio.Lock()
+        """Suspects go out one at a time: a crash names its payload and takes no other along."""
         self.in_flight: dict[str, Flight] = {}
         """Sends on the wire, by delivery id."""
 
@@ -96,12 +98,18 @@ class Executor:
         if refusal is not None:
             self._end(lane, delivery, refusal, now)
             return
-        if _possibly_sent(delivery, lane):
-            claimed = await self._claim(lane, delivery)
-            if claimed is None:
-                return
-            waiting = Waiting(claimed, waiting.message)
-        await self._send(lane, waiting)
+        if not _possibly_sent(delivery, lane):
+            await self._send(lane, waiting)
+        elif delivery.crashes < CRASHES_MAX - 1:
+            await self._claim_and_send(lane, waiting)
+        else:
+            async with self._last_claim:
+                await self._claim_and_send(lane, waiting)
+
+    async def _claim_and_send(self, lane: Lane, waiting: Waiting) -> None:
+        claimed = await self._claim(lane, waiting.delivery)
+        if claimed is not None:
+            await self._send(lane, Waiting(claimed, waiting.message))
 
     # -- before the send --------------------------------------------------------------------
 

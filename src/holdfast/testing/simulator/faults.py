@@ -118,6 +118,7 @@ class FaultyStore:
         commit_ms: most that passes before, and after, a commit.
         read_ms: most that passes before, and after, a read.
         observe: told of every commit that was written, before anybody else.
+        owned: told of every epoch that was taken.
         die: ends the process; does not return.
     """
 
@@ -130,6 +131,7 @@ class FaultyStore:
         commit_ms: int,
         read_ms: int,
         observe: Callable[[Batch, Committed], None],
+        owned: Callable[[int], None],
         die: Callable[[Fault], Awaitable[None]],
     ) -> None:
         self.inner = inner
@@ -141,6 +143,7 @@ class FaultyStore:
         self._commit_ms = commit_ms
         self._read_ms = read_ms
         self._observe = observe
+        self._owned = owned
         self._die = die
         self._bad: dict[str, int] = {}
 
@@ -234,7 +237,12 @@ class FaultyStore:
 
     async def acquire(self, now: int) -> Ownership:
         """Become the owner."""
-        return await self._read(lambda: self.inner.acquire(now), fails=False)
+        return await self._read(lambda: self._acquire(now), fails=False)
+
+    async def _acquire(self, now: int) -> Ownership:
+        ownership = await self.inner.acquire(now)
+        self._owned(ownership.epoch)
+        return ownership
 
     async def lane_states(self) -> list[LaneState]:
         """Return every saved lane."""

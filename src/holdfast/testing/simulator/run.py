@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import apsw
@@ -200,6 +201,7 @@ class Simulation:
             commit_ms=self.world.commit_ms,
             read_ms=self.world.read_ms,
             observe=observe,
+            owned=partial(self.ledger.owned, number),
             die=die,
         )
         wire = Wire(number, self._partners, self.ledger, self.clock, faults=self.faults, die=die)
@@ -237,7 +239,6 @@ class Simulation:
             task = life.spawn(life.engine.start())
             await asyncio.wait({task})
             if not task.cancelled() and task.exception() is None:
-                self.ledger.owned(life.number, life.engine.ownership.epoch)
                 self.ledger.tell(self.clock.monotonic(), life.number, "", "started")
                 life.running = True
                 return life
