@@ -350,7 +350,6 @@ class Lane:
             retry_at=breaker.retry_at,
             last_success_at=breaker.last_success_at,
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
-            has_endpoint=self.endpoint() is not None,
             breaker_enabled=self.recipient.breaker.enabled,
         )
 

@@ -9,16 +9,12 @@ from holdfast.telemetry import LogEvent, log
 
 
 class Loop(ABC):
-    """Runs `run_once` every `every_ms`; a failure is logged and the loop goes on.
-
-    `rounds` counts finished rounds, so that tests wait for one instead of sleeping.
-    """
+    """Runs `run_once` every `every_ms`; a failure is logged and the loop goes on."""
 
     every_ms: int = 1000
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.rounds = 0
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
@@ -47,5 +43,4 @@ class Loop(ABC):
                     loop=type(self).__name__,
                     error=f"{type(error).__name__}: {error}",
                 )
-            self.rounds += 1
             await self.clock.sleep_until(self.clock.now() + self.every_ms)

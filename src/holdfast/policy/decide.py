@@ -87,7 +87,6 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
         retry_at: end of the open period in ms.
         last_success_at: last success of any delivery in ms, 0: never.
         setup_held: our credentials or set-up were refused three times in a row.
-        has_endpoint: an endpoint is left that did not answer 410.
         breaker_enabled: false for tests of exact sequences.
     """
 
@@ -95,7 +94,6 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
     retry_at: int
     last_success_at: int
     setup_held: bool = False
-    has_endpoint: bool = True
     breaker_enabled: bool = True
 
 

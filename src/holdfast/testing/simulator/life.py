@@ -79,7 +79,6 @@ class Life:
         """Set when it has ended."""
         self.running = False
         """It is started and takes calls."""
-        self.zombie = False
         self._failed = failed
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._context = contextvars.copy_context()

@@ -294,7 +294,6 @@ class Simulation:
             case Fault.RESTART:
                 await self._stop(life)
             case Fault.ZOMBIE:
-                life.zombie = True
                 asyncio.get_running_loop().call_later(rng.uniform(0, 5), self._end, life)
                 await self._begin()
             case Fault.FULL:
