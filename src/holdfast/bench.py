@@ -120,7 +120,7 @@ async def _delivered(engine: Engine, clock: SystemClock, count: int) -> None:
         failed = sum(engine.meter.attempts.values()) - engine.meter.attempts["success", ""]
         if failed:
             raise HoldfastError(f"{failed} sends to our own partner failed; is the machine busy?")
-        await clock.sleep_until(clock.now() + _POLL_MS)
+        await clock.pause(_POLL_MS)
 
 
 def _check(answers: list[Receipt | HoldfastError]) -> None:

@@ -20,8 +20,8 @@ class Clock(Protocol):
         """Return milliseconds on a clock that only moves forward; only differences count."""
         ...
 
-    async def sleep_until(self, at: int) -> None:
-        """Return when `now() >= at`; at once when that is already so."""
+    async def pause(self, ms: float) -> None:
+        """Return after `ms` milliseconds of monotonic time, however the wall clock is set."""
         ...
 
 
@@ -36,7 +36,6 @@ class SystemClock:
         """Return milliseconds on the monotonic clock."""
         return time.perf_counter_ns() / 1_000_000
 
-    async def sleep_until(self, at: int) -> None:
-        """Sleep in steps of at most a minute, so that a changed wall clock is noticed."""
-        while (left := at - self.now()) > 0:  # noqa: ASYNC110  # only time passing ends it
-            await asyncio.sleep(min(left, 60_000) / 1000)  # time is the event
+    async def pause(self, ms: float) -> None:
+        """Return after `ms` milliseconds; the event loop's clock is monotonic."""
+        await asyncio.sleep(ms / 1000)

@@ -249,8 +249,9 @@ class Deliveries(Protocol):
         the stored status. A refused one still appends its attempt (`stale`); when that attempt
         was a success the delivery becomes delivered whatever it was (verb `SUCCEED`). On
         `followed` deliveries the same transaction releases the follower (delivered: due now),
-        discards the followers (dead or discarded: code `PREDECESSOR`) or revives them (redriven
-        or undone and waiting: due `NEVER`). Counters move in the same transaction.
+        discards the followers (dead or discarded: code `PREDECESSOR`) or revives them (redriven:
+        they wait, due `NEVER`; undone it is dead, so they stay as they are). Counters move in
+        the same transaction.
 
         Raises:
             StoreFull: no space; nothing was written.

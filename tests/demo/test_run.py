@@ -122,9 +122,9 @@ async def test_a_watch_without_an_api_says_so() -> None:
 class Once(SystemClock):
     """A clock whose sleeps end the loop under test."""
 
-    async def sleep_until(self, at: int) -> None:
+    async def pause(self, ms: float) -> None:
         """Refuse to sleep."""
-        raise EOFError(at)
+        raise EOFError(ms)
 
 
 @pytest.mark.parametrize("plain", [True, False])

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from holdfast.errors import Overloaded, StoreFull
 from holdfast.model.delivery import Status
+from holdfast.model.policy import PolicySettings
 from holdfast.store import Batch, Committed, Space
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.rig import DAY_MS, Rig, catalog, recipient, running
+
+BY: dict[str, Any] = {"actor": "ann", "reason": "as agreed"}
 
 
 class SmallDisk(SqliteStore):
@@ -30,7 +34,7 @@ class SmallDisk(SqliteStore):
     async def commit(self, batch: Batch) -> Committed:
         """Write unless there is no room."""
         if self.takes_ms:
-            await self.clock.sleep_until(self.clock.now() + self.takes_ms)
+            await self.clock.pause(self.takes_ms)
         if not self.writable:
             raise StoreFull("no space is left")
         return await super().commit(batch)
@@ -353,5 +357,57 @@ def test_a_crash_takes_no_other_delivery_with_it() -> None:
             codes = [d.code for d in await rig.deliveries()]
             assert codes.count("WORKER_CRASH") == 1
             assert codes.count(None) == 15
+
+    run(main(), rig.clock)
+
+
+@pytest.mark.parametrize("what", ["reschedule", "cancel", "expire"])
+def test_what_people_do_does_not_forget_that_it_may_have_arrived(what: str) -> None:
+    """After a crash a 409 means "likely delivered", also for what changed before it was resent."""
+    policy = PolicySettings(max_age=60.0)
+    rig = Rig(catalog(recipient(), policy=policy), always(200, takes_ms=5000))
+
+    async def main() -> None:
+        await rig.engine.start()
+        (receipt,) = await rig.send()
+        name = receipt.deliveries[0].id
+        await rig.wait(1)
+        await rig.engine.actions.pause("acme", **BY)
+        killed(rig)
+        await rig.wait(0.1)
+        rig.engine = rig.build()
+        rig.channel.script = always(409)
+        async with running(rig):
+            actions = rig.engine.actions
+            if what == "reschedule":
+                await actions.reschedule(name, rig.clock.now() + 1000, **BY)
+            elif what == "cancel":
+                await actions.cancel(name, **BY)
+                await actions.undo(name, **BY)
+                await actions.redrive(name, **BY)
+            else:
+                await rig.wait(90)
+                await actions.redrive(name, **BY)
+            await actions.resume("acme", **BY)
+            await rig.wait(5)
+            (found,) = await rig.deliveries()
+            assert (found.status, found.code) == (Status.DELIVERED, "LIKELY_DELIVERED")
+
+    run(main(), rig.clock)
+
+
+def test_a_wall_clock_that_is_set_back_stalls_no_loop() -> None:
+    """Loops and pauses count monotonic time: an hour back is no hour without expiry."""
+    policy = PolicySettings(max_age=5.0)
+    rig = Rig(catalog(recipient(), policy=policy), always(503))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.wait(0.5)
+            rig.clock.set_wall(rig.clock.now() - 3_600_000)
+            await rig.send()
+            await rig.wait(8)
+            (found,) = await rig.deliveries()
+            assert (found.status, found.code) == (Status.DEAD, "EXPIRED")
 
     run(main(), rig.clock)

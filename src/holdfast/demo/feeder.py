@@ -55,7 +55,7 @@ class Feeder:
         start = last = self._clock.monotonic()
         owed = 0.0
         while True:
-            await self._clock.sleep_until(self._clock.now() + _TICK_MS)
+            await self._clock.pause(_TICK_MS)
             now = self._clock.monotonic()
             owed += burst((now - start) / 1000) * self._rate * (now - last) / 1000
             last = now

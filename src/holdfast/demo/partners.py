@@ -121,7 +121,7 @@ class Partner:
             body = await _body(receive)
             await self.doors.wait()
             headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-            await self._clock.sleep_until(self._clock.now() + round(self._rng.uniform(5, 40)))
+            await self._clock.pause(round(self._rng.uniform(5, 40)))
             status, answer, extra = self._take(headers.get("idempotency-key", ""), body)
             await _answer(send, status, msgspec.to_builtins(answer), extra)
         else:
@@ -239,7 +239,7 @@ async def _serve(options: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
         # While it sleeps it is bound but not listening: the port is ours, connections are refused.
-        await clock.sleep_until(clock.now() + round(options.asleep * 1000))
+        await clock.pause(round(options.asleep * 1000))
         config = uvicorn.Config(partner, log_level="warning", access_log=False, lifespan="off")
         await uvicorn.Server(config).serve(sockets=[sock])
 

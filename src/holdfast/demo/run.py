@@ -171,7 +171,7 @@ class _Demo:
         )
         ends: list[Awaitable[Any]] = [stop.wait()]
         if options.seconds is not None:
-            ends.append(clock.sleep_until(clock.now() + round(options.seconds * 1000)))
+            ends.append(clock.pause(round(options.seconds * 1000)))
         tasks = [asyncio.ensure_future(part) for part in (_fed(feeder), screen, *ends)]
         try:
             await asyncio.wait({engine, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,7 +193,7 @@ class _Demo:
                 break
             if self._picture.proven == sum(count.confirmed for count in stats.values()):
                 break
-            await self._clock.sleep_until(self._clock.now() + _AGREE_MS)
+            await self._clock.pause(_AGREE_MS)
         return stats
 
     def _advise(self) -> None:

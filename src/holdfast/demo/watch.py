@@ -109,7 +109,7 @@ async def show(
         while True:
             await _look(watch, picture, clock)
             live.update(draw(), refresh=True)
-            await clock.sleep_until(clock.now() + REFRESH_MS)
+            await clock.pause(REFRESH_MS)
 
 
 async def _print_lines(watch: Watch, picture: Picture, *, console: Console, clock: Clock) -> None:
@@ -117,7 +117,7 @@ async def _print_lines(watch: Watch, picture: Picture, *, console: Console, cloc
         await _look(watch, picture, clock)
         line = picture.unreachable or status_line(picture, now=clock.now())
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-        await clock.sleep_until(clock.now() + PLAIN_MS)
+        await clock.pause(PLAIN_MS)
 
 
 async def _look(watch: Watch, picture: Picture, clock: Clock) -> None:

@@ -172,6 +172,7 @@ class Actions:
                 revision=before.revision + 1,
                 updated_at=now,
                 ended_at=0 if status is Status.PENDING else before.ended_at or now,
+                in_doubt=before.in_doubt or self._possibly_sent(before),
                 **fields,
             )
             note = Note(now, actor, verb, delivery_id, reason, _differences(before, changed))
@@ -182,6 +183,11 @@ class Actions:
                 self._after_change(changed, actor)
                 return changed
         raise Conflict(f"delivery {delivery_id} keeps changing; try again")
+
+    def _possibly_sent(self, delivery: Delivery) -> bool:
+        """Tell what the change would make us forget: a crashed owner may have sent it."""
+        waits = delivery.status is Status.PENDING
+        return waits and self._lane_of(delivery.recipient).possibly_sent(delivery)
 
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)

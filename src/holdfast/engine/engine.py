@@ -218,6 +218,7 @@ class Engine:
             self.store,
             self.writer,
             self.executor,
+            lane_of=self.lane,
             forget=self.dispatcher.forget,
         )
         self.watch = Watch(

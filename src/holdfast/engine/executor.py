@@ -98,7 +98,7 @@ class Executor:
         if refusal is not None:
             self._end(lane, delivery, refusal, now)
             return
-        if not _possibly_sent(delivery, lane):
+        if not lane.possibly_sent(delivery):
             await self._send(lane, waiting)
         elif delivery.crashes < CRASHES_MAX - 1:
             await self._claim_and_send(lane, waiting)
@@ -141,6 +141,7 @@ class Executor:
             revision=delivery.revision + 1,
             hold_gate=decision.gate,
             code=decision.code,
+            in_doubt=delivery.in_doubt or lane.possibly_sent(delivery),
             updated_at=now,
             ended_at=0 if waits else now,
         )
@@ -313,12 +314,6 @@ class Executor:
         self._dispatcher.settled()
         for recipient in applied.woken:
             self._wake(recipient)
-
-
-def _possibly_sent(delivery: Delivery, lane: Lane) -> bool:
-    """Tell whether an owner that crashed may have sent it: due then and unsettled since."""
-    stamp = lane.state.stamp
-    return delivery.updated_at < stamp and delivery.due_at <= stamp
 
 
 def _dead(code: Code, reason: str) -> Decision:

@@ -103,6 +103,11 @@ class Lane:
             return None
         return breakers.next_change(self.state.breaker, self.recipient.breaker)
 
+    def possibly_sent(self, delivery: Delivery) -> bool:
+        """Tell whether an owner that crashed may have sent it: due then and unsettled since."""
+        stamp = self.state.stamp
+        return delivery.updated_at < stamp and delivery.due_at <= stamp
+
     def endpoint(self, name: str | None = None) -> Endpoint | None:
         """Return the named endpoint, or the first that is not disabled, or None."""
         for endpoint in self.recipient.endpoints:

@@ -43,4 +43,4 @@ class Loop(ABC):
                     loop=type(self).__name__,
                     error=f"{type(error).__name__}: {error}",
                 )
-            await self.clock.sleep_until(self.clock.now() + self.every_ms)
+            await self.clock.pause(self.every_ms)

@@ -69,9 +69,11 @@ class Expiry(Loop):
         writer: Writer,
         executor: Executor,
         *,
+        lane_of: Callable[[str], Lane],
         forget: Callable[[str, str], None],
     ) -> None:
         super().__init__(clock)
+        self._lane_of = lane_of
         self._store = store
         self._writer = writer
         self._executor = executor
@@ -83,7 +85,8 @@ class Expiry(Loop):
         for delivery in await self._store.expired(now, EXPIRE_AT_ONCE):
             if delivery.id in self._executor.in_flight:
                 continue
-            self._writer.apply(_expire(delivery, now), self._done(delivery))
+            doubt = self._lane_of(delivery.recipient).possibly_sent(delivery)
+            self._writer.apply(_expire(delivery, now, doubt=doubt), self._done(delivery))
 
     def _done(self, delivery: Delivery) -> Callable[[Applied], None]:
         def done(applied: Applied) -> None:
@@ -100,11 +103,12 @@ class Expiry(Loop):
         return done
 
 
-def _expire(delivery: Delivery, now: int) -> Transition:
+def _expire(delivery: Delivery, now: int, *, doubt: bool) -> Transition:
     after = msgspec.structs.replace(
         delivery,
         status=Status.DEAD,
         code=Code.EXPIRED,
+        in_doubt=delivery.in_doubt or doubt,
         due_at=NEVER,
         hold_gate=None,
         revision=delivery.revision + 1,

@@ -296,7 +296,7 @@ class Writer:
         self._on_commit()
         left = bool(kept or self._lanes or self._notes)
         if left and not self._stopping:
-            await self._clock.sleep_until(self._clock.now() + RETRY_MS)
+            await self._clock.pause(RETRY_MS)
         return not left
 
     def _one(self, *, accept: Accept | None = None, transition: Transition | None = None) -> Batch:

@@ -84,7 +84,8 @@ def after(verb: Verb, status: Status) -> Status:
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One message for one step. Instants are ms since the epoch (0: not yet).
 
-    Field order is the store's column order; the fields up to `created_at` never change.
+    Field order is the store's column order; the fields up to `created_at` never
+    change, but for `expires_at`, which a redrive sets anew.
 
     Attributes:
         id: `dlv_` and 32 hex digits; also the idempotency key sent to the recipient, for ever.

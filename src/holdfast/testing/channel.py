@@ -104,7 +104,7 @@ class ScriptedChannel:
 
     async def _pass(self, takes_ms: int) -> None:
         if takes_ms > 0:
-            await self._clock.sleep_until(self._clock.now() + takes_ms)
+            await self._clock.pause(takes_ms)
         else:
             await asyncio.sleep(0)
 

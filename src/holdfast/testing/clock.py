@@ -76,10 +76,9 @@ class VirtualClock:
         """Return virtual monotonic ms."""
         return self.seconds * 1000
 
-    async def sleep_until(self, at: int) -> None:
-        """Return when `now() >= at`."""
-        while (left := at - self.now()) > 0:  # noqa: ASYNC110  # only time passing ends it
-            await asyncio.sleep(left / 1000)
+    async def pause(self, ms: float) -> None:
+        """Return after `ms` milliseconds of virtual time, however the wall is set."""
+        await asyncio.sleep(ms / 1000)
 
 
 def run(main: Coroutine[Any, Any, T], clock: VirtualClock) -> T:

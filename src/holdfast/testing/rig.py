@@ -111,7 +111,7 @@ class Rig:
 
     async def wait(self, seconds: float) -> None:
         """Let virtual time pass."""
-        await self.clock.sleep_until(self.clock.now() + round(seconds * 1000))
+        await self.clock.pause(round(seconds * 1000))
 
     async def deliveries(self, status: Status | None = None) -> list[Delivery]:
         """Return deliveries, oldest first."""

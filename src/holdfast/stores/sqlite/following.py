@@ -16,8 +16,7 @@ PREDECESSOR: Final = "PREDECESSOR"
 RELEASING: Final = frozenset({Verb.SUCCEED, Verb.PROVE})
 """Verbs after which the next step may start."""
 _DISCARDING: Final = frozenset({Verb.DIE, Verb.SKIP, Verb.CANCEL, Verb.DISCARD})
-_REVIVING: Final = frozenset({Verb.REDRIVE, Verb.UNDO})
-MOVING: Final = RELEASING | _DISCARDING | _REVIVING
+MOVING: Final = RELEASING | _DISCARDING | {Verb.REDRIVE}
 """Verbs that concern followers."""
 
 
@@ -60,6 +59,8 @@ class Followers:
         self._release: list[Follower] = []
         self._discard: list[Follower] = []
         self._revive: list[Follower] = []
+        self._until = 0
+        """What is revived may take as long as the redriven ones, of several the longest."""
         ids = tuple(roots)
         if ids:
             found = one(connection, "delivery_chains", ids=rows.json_text(ids))
@@ -71,11 +72,12 @@ class Followers:
         """Return the ids of everything that waits behind the roots."""
         return {follower.id for group in self._behind.values() for follower in group}
 
-    def affect(self, root: str, verb: Verb) -> tuple[str, ...]:
+    def affect(self, root: str, verb: Verb, expires_at: int = 0) -> tuple[str, ...]:
         """Plan what a change of `root` means and return the recipients that are woken."""
         if verb in _DISCARDING:
             self._cascade(root, self._discard, lambda each: each.status is Status.PENDING)
-        elif verb in _REVIVING:
+        elif verb is Verb.REDRIVE:
+            self._until = max(self._until, expires_at)
             self._cascade(root, self._revive, lambda each: each.dropped)
         elif verb in RELEASING:
             return self._released(root)
@@ -91,7 +93,12 @@ class Followers:
         plans: tuple[tuple[str, list[Follower], Status, dict[str, int]], ...] = (
             ("release_followers", self._release, Status.PENDING, {}),
             ("discard_followers", self._discard, Status.DISCARDED, {}),
-            ("revive_followers", self._revive, Status.PENDING, {"never": NEVER}),
+            (
+                "revive_followers",
+                self._revive,
+                Status.PENDING,
+                {"never": NEVER, "until": self._until},
+            ),
         )
         for name, group, status, values in plans:
             if group:

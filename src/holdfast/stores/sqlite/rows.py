@@ -18,6 +18,7 @@ MOVED: Final = (
     *DELIVERY_FIELDS[DELIVERY_FIELDS.index("due_at") : DELIVERY_FIELDS.index("ended_at")],
     "status",
     "ended_at",
+    "expires_at",
 )
 """What a transition may change, in the order of `turn_deliveries.sql`."""
 

@@ -104,7 +104,7 @@ class Step:
                 f"{after.revision}"
             )
         if before is status is Status.PENDING:
-            self._moves.append((place, *rows.moved(after)[:-2]))
+            self._moves.append((place, *rows.moved(after)[:-3]))
         else:
             self._turns.append((place, *rows.moved(after)))
             self._tally.moved(recipient, before, status, priority=priority)
@@ -114,8 +114,12 @@ class Step:
             self.notes.append(transition.note)
         if not after.followed:
             return _APPLIED
-        woken = () if before == status else self._followers.affect(after.id, transition.verb)
+        woken = () if before == status else self._affected(transition)
         return Applied(applied=True, woken=woken)
+
+    def _affected(self, transition: Transition) -> tuple[str, ...]:
+        after = transition.after
+        return self._followers.affect(after.id, transition.verb, after.expires_at)
 
     def _refuse(self, transition: Transition, state: State | None) -> Applied:
         attempt = transition.attempt

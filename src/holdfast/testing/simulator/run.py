@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from holdfast.errors import HoldfastError
-from holdfast.model.delivery import Status, Verb
+from holdfast.model.delivery import Status
 from holdfast.model.message import NEVER
 from holdfast.store import Batch, Committed, Retention
 from holdfast.stores.sqlite import SqliteStore
@@ -345,8 +345,8 @@ class Simulation:
     def _waiting(self) -> list[str]:
         """Return the deliveries that wait, but for those that wait for a person."""
         rows = self.connection.execute(
-            "SELECT d.id, d.recipient, d.predecessor, d.due_at, p.status FROM deliveries AS d "
-            "LEFT JOIN deliveries AS p ON p.id = d.predecessor WHERE d.status = ? ORDER BY d.id",
+            "SELECT id, recipient, predecessor, due_at FROM deliveries WHERE status = ? "
+            "ORDER BY id",
             (Status.PENDING.value,),
         )
         pending = {name: row for name, *row in rows}
@@ -354,14 +354,10 @@ class Simulation:
 
     def _held(self, name: str, pending: dict[str, list[Any]]) -> bool:
         """Tell whether a delivery, or the step before it, waits for a person."""
-        recipient, before, due, status = pending[name]
+        recipient, before, due = pending[name]
         if recipient in self._kept:
             return True
-        if due < NEVER or before is None:
-            return False
-        if status == Status.DEAD:  # a person brought it back to review, and shall decide
-            return Verb.UNDO in self.ledger.asked.get(before, ())
-        return before in pending and self._held(before, pending)
+        return due == NEVER and before in pending and self._held(before, pending)
 
 
 async def _until(work: Awaitable[object], limit_ms: float) -> bool:

@@ -55,15 +55,18 @@ class FollowingSuite(Suite):
         (answer,) = await case.apply(case.transition(redriven, Verb.SUCCEED, Result.SUCCESS))
         assert answer.woken == ("east",)
 
-    async def test_undo_lets_the_followers_wait_again(self, case: Case) -> None:
-        """A discard that is taken back takes back what it did to the followers."""
+    async def test_undo_leaves_the_followers_until_a_redrive(self, case: Case) -> None:
+        """Nothing waits behind a delivery that is dead: it would wait until its time runs out."""
         chain = await case.take_chain(*CHAIN)
         cancelled = await case.change(chain[0], Verb.CANCEL)
         undone = await case.change(cancelled, Verb.UNDO)
+        found = [status for status, _ in await _states(case, chain)]
+        assert found == [Status.DEAD, Status.DISCARDED, Status.DISCARDED]
+        later = chain[0].expires_at + 1
+        await case.change(undone, Verb.REDRIVE, due_at=NOW, expires_at=later)
         waiting = [(Status.PENDING, True), (Status.PENDING, True)]
         assert (await _states(case, chain))[1:] == waiting
-        await case.change(undone, Verb.DISCARD)
-        assert {status for status, _ in await _states(case, chain)} == {Status.DISCARDED}
+        assert {(await case.get(each)).expires_at for each in chain} == {later}
 
     async def test_a_follower_that_was_discarded_by_hand_stays_so(self, case: Case) -> None:
         """Only what fell with its predecessor rises with it."""

@@ -28,6 +28,13 @@ async def _in_status(case: Case, status: Status) -> tuple[Delivery, Delivery]:
 class TransitingSuite(Suite):
     """`Deliveries.commit` with transitions."""
 
+    async def test_a_redrive_stores_the_new_end_of_its_time(self, case: Case) -> None:
+        """What died of its age lives again: else it would expire at once."""
+        died = await case.change(await case.take(), Verb.DIE)
+        redriven = case.transition(died, Verb.REDRIVE, due_at=NOW, expires_at=NOW + 9_000_000)
+        assert await case.apply(redriven) == (APPLIED,)
+        assert await case.get(died) == redriven.after
+
     async def test_an_applied_change_is_stored_as_it_was_given(self, case: Case) -> None:
         """Every field that may change does, the attempt and the note are on record."""
         delivery = await case.take()

@@ -1,4 +1,4 @@
--- Change deliveries that get another status (or are settled again).
+-- Change deliveries that get another status (or are settled again). A redriven one gets a new life.
 UPDATE deliveries
 SET
     due_at = new.column2, revision = new.column3, generation = new.column4, attempt = new.column5,
@@ -7,6 +7,7 @@ SET
     crashes = new.column12, hold_gate = new.column13, code = new.column14,
     failure_class = new.column15, http_status = new.column16, reason = new.column17,
     original_event_id = new.column18, endpoint = new.column19, policy = new.column20,
-    updated_at = new.column21, status = new.column22, ended_at = new.column23
-FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS new
+    updated_at = new.column21, status = new.column22, ended_at = new.column23,
+    expires_at = new.column24
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS new
 WHERE deliveries.place = new.column1
