@@ -238,3 +238,26 @@ class LooseCounters(FaultyStore):
 def test_counters_outside_the_transaction() -> None:
     """Found by "the counters add up": a crash between the two writes leaves them behind."""
     assert seeds_until(Promise.COUNTERS, store_type=LooseCounters, most=10)
+
+
+class Hasty(FaultyStore):
+    """Makes every step of a sequential flow due at once."""
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write, without waiting for anything."""
+        accepts = tuple(
+            msgspec.structs.replace(
+                accept,
+                deliveries=tuple(
+                    msgspec.structs.replace(each, due_at=min(each.due_at, batch.now))
+                    for each in accept.deliveries
+                ),
+            )
+            for accept in batch.accepts
+        )
+        return await super().commit(msgspec.structs.replace(batch, accepts=accepts))
+
+
+def test_a_step_that_does_not_wait_for_the_one_before() -> None:
+    """Found by "a step waits for the step before it"."""
+    assert seeds_until(Promise.ORDER, store_type=Hasty, most=20)

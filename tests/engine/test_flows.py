@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from holdfast.channel import Request
+from holdfast.errors import Conflict
 from holdfast.model.delivery import Status
 from holdfast.testing.channel import Scripted, always
 from holdfast.testing.clock import run
@@ -88,5 +91,25 @@ def test_counters_add_up_through_all_of_it() -> None:
             for lane in counts.values():
                 ended = lane.delivered + lane.dead + lane.discarded + lane.pruned
                 assert lane.created == ended + lane.pending == 10
+
+    run(main(), rig.clock)
+
+
+def test_a_step_is_not_redriven_before_the_one_before_it_arrived() -> None:
+    """Undo and redrive of a step cannot overtake the step that it waits for."""
+    rig = Rig(catalog(recipient("a"), recipient("b"), mode="sequential"), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send()
+            await rig.wait(1)
+            first, second = (each.id for each in receipt.deliveries)
+            await rig.engine.actions.undo(second, **BY)
+            with pytest.raises(Conflict, match=f"the step before it, {first}, is dead"):
+                await rig.engine.actions.redrive(second, **BY)
+            await rig.engine.actions.prove(first, **BY)
+            await rig.engine.actions.redrive(second, **BY)
+            await rig.wait(1)
+            assert [r.recipient for _, r in rig.channel.sent] == ["a", "b"]
 
     run(main(), rig.clock)

@@ -77,7 +77,11 @@ class Actions:
             reason: why.
             policy: for this delivery only.
             endpoint: name of the endpoint to use, also a disabled one.
+
+        Raises:
+            Conflict: the step before it has not succeeded: redrive that one.
         """
+        await self._check_order(delivery_id)
 
         def change(delivery: Delivery, now: int) -> dict[str, Any]:
             fields = self._fresh(delivery, now)
@@ -89,6 +93,16 @@ class Actions:
             return fields
 
         return await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
+
+    async def _check_order(self, delivery_id: str) -> None:
+        delivery = await self._store.get(delivery_id)
+        if delivery is None or delivery.predecessor is None:
+            return
+        before = await self._store.get(delivery.predecessor)
+        if before is not None and before.status is not Status.DELIVERED:
+            raise Conflict(
+                f"the step before it, {before.id}, is {before.status}; redrive or prove that one"
+            )
 
     def _fresh(self, delivery: Delivery, now: int) -> dict[str, Any]:
         """Return the fields of a new generation; its age counts from now."""

@@ -84,6 +84,8 @@ class Ledger:
         self.violations: list[Violation] = []
         self.sends: list[Send] = []
         self.received: Counter[str] = Counter()
+        self.proven: dict[str, float] = {}
+        """When a delivery first was received, or a person first said that it was."""
         self.acknowledged: dict[str, Receipt] = {}
         self.keys: dict[str, tuple[str, bytes]] = {}
         self.asked: dict[str, set[Verb]] = {}
@@ -166,6 +168,8 @@ class Ledger:
         self.tell(at, life, delivery_id, f"a person asks: {verb}")
         if verb is Verb.REDRIVE:
             self._given_up.pop(delivery_id, None)
+        elif verb is Verb.PROVE:
+            self.proven.setdefault(delivery_id, at)
 
     def answer(self, verb: Verb, delivery_id: str, at: float, life: int) -> None:
         """Note that a person was told that it is done."""
@@ -258,6 +262,7 @@ class Ledger:
     def took(self, send: Send, at: float) -> None:
         """Note that the partner has the payload."""
         self.received[send.delivery_id] += 1
+        self.proven.setdefault(send.delivery_id, at)
         if send.life < self.owner:
             self.late.add(send.delivery_id)
         self.tell(at, send.life, send.delivery_id, "received by the partner")

@@ -1,5 +1,6 @@
 """What must hold at the end of a run: the store against the ledger."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
@@ -260,6 +261,9 @@ def _blame(
 
 def _order(facts: Facts, ledger: Ledger) -> None:
     """Judge followers by what became of the step before them."""
+    first_sends: dict[str, float] = {}
+    for send in ledger.sends:
+        first_sends.setdefault(send.delivery_id, send.at)
     for delivery in facts.deliveries.values():
         before = facts.deliveries.get(delivery.predecessor or "")
         if before is None:
@@ -267,6 +271,10 @@ def _order(facts: Facts, ledger: Ledger) -> None:
         dropped = delivery.status is Status.DISCARDED and delivery.code == Code.PREDECESSOR
         if dropped and before.status in (Status.PENDING, Status.DELIVERED):
             text = f"{delivery.id} is dropped; the step before it is {before.status}"
+            ledger.broken(Promise.ORDER, text, delivery.id)
+        sent = first_sends.get(delivery.id)
+        if sent is not None and sent < ledger.proven.get(before.id, math.inf):
+            text = f"{delivery.id} was sent at {sent}, before {before.id} had arrived"
             ledger.broken(Promise.ORDER, text, delivery.id)
 
 
