@@ -146,6 +146,9 @@ def test_endpoint_secrets() -> None:
     headers = {"X-Api-Key": "k3y", "Accept": "text/plain"}
     assert endpoint_secrets(Endpoint(url=url, headers=headers)) == ["k3y"]
     assert endpoint_secrets(Endpoint(url=f"{url}?api_key=a%20b&page=seven")) == ["a b"]
+    hook = Endpoint(url=f"{url}services/T024BE7LD/B1H8RKQJJ/xoXt5aP0bQ9sVw2eR7uY3mNc")
+    assert endpoint_secrets(hook) == ["xoXt5aP0bQ9sVw2eR7uY3mNc"]
+    assert endpoint_secrets(Endpoint(url=f"{url}leads/incoming-submissions/v2")) == []
 
 
 trees = st.recursive(

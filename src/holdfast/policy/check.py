@@ -25,6 +25,7 @@ from holdfast.model.policy import (
     Rule,
     Strategy,
 )
+from holdfast.policy import pattern
 from holdfast.policy.extract import check_path
 from holdfast.policy.failure import check_term, status_range
 
@@ -154,13 +155,6 @@ def _status(word: str, field: str, more: str = "") -> None:
         raise InvalidInput(field, word, f"a status such as 503, 5xx or 500-599{more}")
 
 
-def _regex(pattern: str, field: str) -> None:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidInput(field, pattern, f"a regular expression ({error})") from error
-
-
 def _rule(rule: Rule, limits: Limits, field: str) -> None:
     if not rule.name or len(rule.name) > 200:
         raise InvalidInput(f"{field}.name", rule.name[:80], "1 to 200 characters")
@@ -168,9 +162,9 @@ def _rule(rule: Rule, limits: Limits, field: str) -> None:
         _status(word, f"{field}.status.{index}")
     if rule.header is not None:
         _header_name(rule.header[0], f"{field}.header.0")
-        _regex(rule.header[1], f"{field}.header.1")
+        pattern.check(rule.header[1], f"{field}.header.1")
     if rule.body is not None:
-        _regex(rule.body, f"{field}.body")
+        pattern.check(rule.body, f"{field}.body")
     if rule.path is not None:
         check_path(rule.path, f"{field}.path")
     elif rule.equals is not None:

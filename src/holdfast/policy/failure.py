@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from holdfast.errors import InvalidInput
 from holdfast.model.attempt import FailureClass, Outcome, Reply, Result
 from holdfast.model.policy import Policy, ResponseMapping, Rule
+from holdfast.policy import pattern
 from holdfast.policy.extract import Answer
 from holdfast.policy.hint import patience_ms
 from holdfast.policy.reason import normalise
@@ -116,9 +116,9 @@ def classify(reply: Reply, policy: Policy) -> Outcome:
     return _adjusted(outcome or _by_table(reply, policy.response, answer), policy)
 
 
-def status_range(pattern: str) -> tuple[int, int] | None:
+def status_range(text: str) -> tuple[int, int] | None:
     """Read `503`, `5xx` or `500-599` as (lowest, highest); None: not a status pattern."""
-    match = _STATUS.fullmatch(pattern)
+    match = _STATUS.fullmatch(text)
     if match is None:
         return None
     hundred, low, high = match.groups()
@@ -133,10 +133,9 @@ def check_term(term: str, field: str) -> None:
     Raises:
         InvalidInput: the expression does not compile.
     """
-    try:
-        _term(term)
-    except re.error as error:
-        raise InvalidInput(field, term, f"text, or /regular expression/ ({error})") from error
+    expression = _expression(term)
+    if expression is not None:
+        pattern.check(expression, field)
 
 
 def _by_rules(reply: Reply, policy: Policy, answer: Answer) -> Outcome | None:
@@ -153,15 +152,15 @@ def _matches(rule: Rule, reply: Reply, answer: Answer) -> bool:
     if rule.error is not None and reply.error not in rule.error:
         return False
     if rule.header is not None:
-        name, pattern = rule.header
+        name, expression = rule.header
         value = reply.headers.get(name.lower())
-        if value is None or not _regex(pattern).search(value):
+        if value is None or not pattern.compiled(expression).search(value):
             return False
     if rule.path is not None:
         found = answer.find(rule.path)
         if found is None or (rule.equals is not None and found != rule.equals):
             return False
-    return rule.body is None or _regex(rule.body).search(answer.text) is not None
+    return rule.body is None or pattern.compiled(rule.body).search(answer.text) is not None
 
 
 def _ruled(rule: Rule, reply: Reply, mapping: ResponseMapping, answer: Answer) -> Outcome:
@@ -339,18 +338,19 @@ def _ranges(patterns: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(found for found in map(status_range, patterns) if found is not None)
 
 
-@functools.lru_cache(maxsize=4096)
-def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _expression(term: str) -> str | None:
+    """Return what stands in `/expression/` or `/expression/i`; None: the term is plain text."""
+    end = term.rfind("/")
+    return term[1:end] if end > 0 and term[0] == "/" and term[end + 1 :] in {"", "i"} else None
 
 
 @functools.lru_cache(maxsize=1024)
-def _term(term: str) -> re.Pattern[str]:
-    """Compile a search term: `/expression/`, `/expression/i`, or text in any case."""
-    end = term.rfind("/")
-    if end > 0 and term.startswith("/") and term[end + 1 :] in {"", "i"}:
-        return re.compile(term[1:end], re.IGNORECASE if term.endswith("i") else re.NOFLAG)
-    return re.compile(re.escape(term), re.IGNORECASE)
+def _term(term: str) -> pattern.Pattern:
+    """Compile a search term: an expression, or text in any case."""
+    expression = _expression(term)
+    if expression is None:
+        return re.compile(re.escape(term), re.IGNORECASE)
+    return pattern.compiled(expression, ignore_case=term.endswith("i"))
 
 
 def _told(mapping: ResponseMapping, answer: Answer) -> str | None:

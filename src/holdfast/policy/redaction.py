@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from holdfast.model.flow import BasicAuth, BearerAuth, Endpoint, HeaderAuth
 
@@ -18,6 +18,8 @@ MASK: Final = "***"
 SHORTEST: Final = 3
 """Values with fewer characters are not searched for: they occur everywhere by chance."""
 _SECRET_NAME: Final = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
+_SECRET_PART: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_~.=-]{16,}")
+"""A part of a path that looks drawn, not written: hook addresses carry their secret there."""
 _GONE: Final = object()
 
 _Tree = dict[str, "_Tree"]
@@ -42,7 +44,10 @@ def endpoint_secrets(endpoint: Endpoint) -> list[str]:
     """Return what of an endpoint no log, event or error may show, in every form it is sent in."""
     found = [*endpoint.secrets]
     found += [value for name, value in endpoint.headers.items() if _SECRET_NAME.search(name)]
-    query = parse_qsl(urlsplit(endpoint.url).query)
+    address = urlsplit(endpoint.url)
+    query = parse_qsl(address.query)
+    parts = address.path.split("/")
+    found += [unquote(part) for part in parts if _SECRET_PART.fullmatch(part)]
     found += [value for name, value in query if _SECRET_NAME.search(name)]
     match endpoint.auth:
         case BasicAuth(username=username, password=password):

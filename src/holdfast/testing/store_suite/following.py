@@ -66,9 +66,9 @@ class FollowingSuite(Suite):
         await case.change(undone, Verb.REDRIVE, due_at=NOW, expires_at=later)
         waiting = [(Status.PENDING, True), (Status.PENDING, True)]
         assert (await _states(case, chain))[1:] == waiting
-        found = [await case.get(each) for each in chain]
-        assert {each.expires_at for each in found} == {later}
-        assert [each.hold_gate for each in found] == [None, "predecessor", "predecessor"]
+        rows = [await case.get(each) for each in chain]
+        assert {each.expires_at for each in rows} == {later}
+        assert [each.hold_gate for each in rows] == [None, "predecessor", "predecessor"]
 
     async def test_a_follower_that_was_discarded_by_hand_stays_so(self, case: Case) -> None:
         """Only what fell with its predecessor rises with it."""
