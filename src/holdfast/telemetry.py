@@ -24,6 +24,8 @@ class LogEvent(StrEnum):
     """A send did not succeed (delivery, recipient, detail, next)."""
     DEAD = "dead"
     """A delivery left automatic tries (delivery, recipient, code)."""
+    SKIPPED = "skipped"
+    """A delivery must not be sent: consent or region (delivery, recipient, code, reason)."""
     BREAKER = "breaker"
     """A lane's breaker changed (recipient, before, after, reason)."""
     LANE_HELD = "lane_held"

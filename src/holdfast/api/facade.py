@@ -10,7 +10,7 @@ from holdfast.model.flow import Catalog
 from holdfast.model.message import Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Receipt, Submission
-from holdfast.model.view import LaneView
+from holdfast.model.view import ClosedGate, LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
 
 
@@ -66,6 +66,10 @@ class Actions(Protocol):
         """Return a discarded delivery to the review queue."""
         ...
 
+    async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
+        """Revoke the consent behind a message; return its deliveries."""
+        ...
+
     async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
         """Mark a delivery delivered by hand; `reason` is the proof."""
         ...
@@ -109,6 +113,10 @@ class Views(Protocol):
 
     async def delivery(self, delivery_id: str) -> Delivery:
         """Return one delivery, or raise `NotFound`."""
+        ...
+
+    async def why(self, delivery: Delivery) -> Sequence[ClosedGate]:
+        """Return everything that keeps a pending delivery from being sent now, in order."""
         ...
 
     async def message(self, message_id: str) -> Message:

@@ -24,7 +24,7 @@ from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Aware
-from holdfast.model.view import LaneView
+from holdfast.model.view import ClosedGate, LaneView
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -133,7 +133,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Why a pending delivery is not sent now: the first closed gate, and when it may open."""
+    """A closed gate: when it may open (null: not by time alone), and why it is closed."""
 
     gate: str
     until: Instant | None = None
@@ -141,7 +141,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery; `waiting` only where one delivery is asked for."""
+    """A delivery; where one is asked for also every closed gate, the first in `waiting`."""
 
     id: str
     message_id: str
@@ -173,6 +173,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str | None
     policy: msgspec.Raw | None = None
     waiting: Waiting | None = None
+    why_not_now: list[Waiting] | None = None
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,6 +291,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: Instant | None
     concurrency: int
     weight: float
+    gates: list[Waiting] = []
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -395,7 +397,8 @@ def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
         for endpoint in (configured.endpoints if configured else ())
     ]
     description = configured.description if configured else ""
-    return show(RecipientView, lane, description=description, endpoints=endpoints)
+    gates = [gate(closed) for closed in lane.gates]
+    return show(RecipientView, lane, description=description, endpoints=endpoints, gates=gates)
 
 
 def flow(value: Flow) -> FlowView:
@@ -403,22 +406,9 @@ def flow(value: Flow) -> FlowView:
     return show(FlowView, value)
 
 
-def why(value: Delivery, lane: LaneView) -> Waiting:
-    """Return the first closed gate of a pending delivery."""
-    if value.predecessor is not None and value.due_at == NEVER:
-        return Waiting("predecessor", reason=f"waits for {value.predecessor}")
-    opens = _opens(lane)
-    if lane.gate is not None and value.due_at <= opens:
-        reasons = {"paused": lane.paused, "breaker": lane.reason, "rate": lane.gate_reason}
-        return Waiting(lane.gate, iso(opens), reasons.get(lane.gate))
-    return Waiting(value.hold_gate or "backoff", iso(value.due_at))
-
-
-def _opens(lane: LaneView) -> int:
-    """Return when the lane's gate may open by itself, `NEVER` when it needs more than time."""
-    if lane.gate == "breaker":
-        return lane.next_probe or NEVER
-    return lane.gate_until if lane.gate == "rate" else NEVER
+def gate(value: ClosedGate) -> Waiting:
+    """Show a closed gate."""
+    return show(Waiting, value)
 
 
 def _origin(url: str) -> str:

@@ -1,6 +1,7 @@
 """Turns the API's JSON into tables and timelines."""
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -115,6 +116,8 @@ def delivery(item: dict[str, Any], attempts: list[dict[str, Any]], now: int) -> 
     if item.get("status") == "pending":
         text.append(f"\n  expires    {when(item.get('expires_at'))}")
         text.append(f"\n  next send  {_next(item, now)}", style="yellow")
+        for line in _closed(item, now):
+            text.append(f"\n             {line}", style="dim")
     else:
         text.append(f"\n  ended      {when(item.get('ended_at') or item.get('updated_at'))}")
     if because := why(item):
@@ -137,6 +140,15 @@ def _next(item: dict[str, Any], now: int) -> str:
         told += f" ({clean(waiting['reason'])})"
     opens = instant(waiting.get("until"))
     return f"{told}, may open {until(opens, now)}" if opens is not None else told
+
+
+def _closed(item: dict[str, Any], now: int) -> Iterator[str]:
+    """Say for every further closed gate when it may open and why it is closed."""
+    for gate in (item.get("why_not_now") or [])[1:]:
+        opens = instant(gate.get("until"))
+        line = f"then gate: {clean(gate.get('gate')).replace('_', ' ')}"
+        line += f", may open {until(opens, now)}" if opens is not None else ""
+        yield line + (f" ({clean(gate['reason'])})" if gate.get("reason") else "")
 
 
 def _attempt(item: dict[str, Any]) -> Text:

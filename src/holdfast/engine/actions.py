@@ -1,11 +1,13 @@
 """What people do: compare-and-set on one delivery or lane, always with actor and reason."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from holdfast.clock import Clock
+from holdfast.engine import consents
 from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.intake import Intake
@@ -22,12 +24,14 @@ from holdfast.model.submission import Receipt, Routed
 from holdfast.model.view import LaneView
 from holdfast.policy import breaker as breakers
 from holdfast.policy.decide import Code
-from holdfast.store import Note, Pruned, Retention, Store, Transition
+from holdfast.store import Find, Note, Pruned, Retention, Store, Transition
 from holdfast.telemetry import LogEvent, log
 
 TRIES: Final = 8
 """How often a change is decided anew when the delivery changed in between."""
 REASON_MAX: Final = 500
+STEPS_MAX: Final = 1000
+"""Most deliveries of a message that are looked at."""
 
 Change = Callable[[Delivery, int], dict[str, Any]]
 
@@ -92,6 +96,7 @@ class Actions:
                 fields["endpoint"] = self.book.endpoint(recipient, endpoint).name
             return fields
 
+        await consents.check(self._store, await self._views.delivery(delivery_id))
         return await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
 
     async def _check_order(self, delivery_id: str) -> None:
@@ -130,6 +135,30 @@ class Actions:
             actor=actor,
             reason=reason,
         )
+
+    async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
+        """Revoke the consent behind a message (S1.127): what still waits is not sent any more.
+
+        A send under way may still succeed, and then counts. Returns the message's deliveries.
+
+        Raises:
+            NotFound: no such message.
+        """
+        _check_reason(reason)
+        await self._views.message(message_id)
+        self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
+        await self._writer.flush()  # from here on nothing brings it back
+        query = Find(message_id=message_id, status=Status.PENDING, limit=STEPS_MAX)
+        for delivery in await self._store.find(query):
+            await self._skip(delivery.id, actor=actor, reason=reason)
+        return await self._store.find(Find(message_id=message_id, limit=STEPS_MAX))
+
+    async def _skip(self, delivery_id: str, *, actor: str, reason: str) -> None:
+        fields = {"code": Code.CONSENT_REVOKED, "due_at": NEVER, "hold_gate": None}
+        with suppress(Conflict):  # it ended meanwhile, or went with the step before it
+            await self._change(
+                Verb.SKIP, delivery_id, lambda _, __: fields, actor=actor, reason=reason
+            )
 
     async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
         """Take a dead delivery out of review; `undo` brings it back."""
@@ -227,6 +256,7 @@ class Actions:
             raise NotFound(f"no message {message_id!r}")
         if old.sealed is None:
             raise Conflict(f"the payload of {message_id} was purged; send it again")
+        await consents.check_message(self._store, message_id)
         result = await self._intake.again(old)
         note = Note(self._clock.now(), actor, "replay", message_id, reason, result.message_id)
         self._writer.note(note)

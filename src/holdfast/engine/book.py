@@ -7,6 +7,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import Policy, PolicySettings
 from holdfast.policy import precedence
+from holdfast.policy.admission import Admission
 from holdfast.store import Snapshot
 
 
@@ -18,6 +19,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     recipient: Recipient
     policy: Policy
     snapshot: Snapshot
+    admission: Admission
 
 
 class Book:
@@ -25,6 +27,8 @@ class Book:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self.asks = False
+        """Any flow asks something of its messages before a try."""
         self._routes: dict[tuple[str, str, str], Route] = {}
         self._overrides: dict[tuple[str, str, str, str], Route] = {}
         for flow in catalog.flows.values():
@@ -39,7 +43,10 @@ class Book:
             self.catalog, flow=flow, step=step, recipient=recipient, override=override
         )
         snapshot = Snapshot(policy.id, precedence.snapshot(policy))
-        return Route(flow, step, recipient, policy, snapshot)
+        account = self.catalog.accounts.get(flow.account)
+        admission = Admission(flow, account)
+        self.asks = self.asks or admission.asks
+        return Route(flow, step, recipient, policy, snapshot, admission)
 
     def flow(self, name: str, account: str) -> Flow:
         """Return a flow of an account.

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -21,6 +22,7 @@ from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.meter import Meter
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
+from holdfast.engine.timetable import Timetable, needed
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
 from holdfast.errors import ConfigError
@@ -237,6 +239,8 @@ class Engine:
             self.clock,
             self.catalog,
             self.lane,
+            book=book,
+            held=lambda: self.held,
             ready=lambda: self.ready,
             metrics=Exposition(self).text,
         )
@@ -270,6 +274,7 @@ class Engine:
         self.intake.full = "Holdfast is stopping"
         await self.dispatcher.stop()
         gave_back = await self._finish_sends()
+        self._save_caps()
         written = await self.writer.stop()
         if written and not self.lost.is_set():
             await self.store.release(self.ownership.epoch)
@@ -297,7 +302,33 @@ class Engine:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
             lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
+            if needed(recipient):
+                reserve = partial(self._reserve_caps, lane)
+                now = self.clock.now()
+                lane.timetable = Timetable(recipient, state.caps, now, reserve)
         return lane
+
+    def _reserve_caps(self, lane: Lane) -> None:
+        """Save what a lane may deliver under its caps; once on disk it may deliver that much."""
+        timetable = lane.timetable
+        if timetable is None:
+            return
+        uses = timetable.asked(lane.in_flight)
+
+        def landed() -> None:
+            timetable.granted(uses)
+            self.dispatcher.stir(lane)
+
+        lane.state = msgspec.structs.replace(lane.state, caps=uses)
+        self.writer.save_lane(lane.state, landed)
+
+    def _save_caps(self) -> None:
+        """Leave to the next owner exactly what was delivered under caps."""
+        for lane in self.dispatcher.lanes.values():
+            if lane.timetable is not None and lane.timetable.caps:
+                uses = lane.timetable.exact(self.clock.now())
+                lane.state = msgspec.structs.replace(lane.state, caps=uses)
+                self.writer.save_lane(lane.state)
 
     def _announce(self, accept: Accept) -> Callable[[Accept], None]:
         """Note how the lanes stand before the commit; return what hands the deliveries over."""

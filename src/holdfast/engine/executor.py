@@ -20,7 +20,7 @@ from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, VaultError
 from holdfast.model.attempt import Outcome, Reply
-from holdfast.model.delivery import Delivery, Status, Verb
+from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
 from holdfast.model.message import NEVER
 from holdfast.policy import failure, redaction
@@ -128,7 +128,20 @@ class Executor:
             return _dead(Code.PAYLOAD_MISSING, "its payload is gone")
         if lane.drops:
             return _dead(Code.CIRCUIT_OPEN, "the breaker is open and the lane drops")
-        return None
+        return self._refuse_by_flow(lane, waiting, now)
+
+    def _refuse_by_flow(self, lane: Lane, waiting: Waiting, now: int) -> Decision | None:
+        """Ask the flow's conditions and the recipient's windows for retries."""
+        delivery = waiting.delivery
+        if delivery.attempt and lane.timetable is not None:
+            opens = lane.timetable.retries_at(now)
+            if opens > now:
+                return Decision(Verb.HOLD, "hold", opens, counted=False, gate=Gate.BATCH)
+        if not self.book.asks and waiting.message.consent is None:
+            return None
+        route = self.book.route(delivery)
+        endpoint = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
+        return route.admission.refuse(waiting.message, endpoint, now)
 
     def _end(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> None:
         """Settle a delivery that was not sent."""
@@ -136,7 +149,7 @@ class Executor:
         waits = decision.verb is Verb.HOLD
         after = msgspec.structs.replace(
             delivery,
-            status=Status.PENDING if waits else Status.DEAD,
+            status=TRANSITIONS[decision.verb][Status.PENDING],
             due_at=decision.due_at,
             revision=delivery.revision + 1,
             hold_gate=decision.gate,
@@ -150,8 +163,16 @@ class Executor:
             decision.verb, delivery.revision, after, note=None if waits else note
         )
         self._writer.apply(transition, partial(self._settled, lane, after))
-        if not waits:
+        if after.status is Status.DEAD:
             _log_dead(after)
+        elif after.status is Status.DISCARDED:
+            log(
+                LogEvent.SKIPPED,
+                delivery=after.id,
+                recipient=after.recipient,
+                code=after.code,
+                reason=decision.reason,
+            )
 
     async def _claim(self, lane: Lane, delivery: Delivery) -> Delivery | None:
         """Write down that a send begins, so that a payload that kills workers is known."""
@@ -244,6 +265,8 @@ class Executor:
         )
         decision = self._decide(tried, lane, now)
         self._count(tried, decision)
+        if decision.verb is Verb.SUCCEED and lane.timetable is not None:
+            lane.timetable.succeeded(now)
         if not outcome.ok:
             save = self._teach(lane, tried, decision, now) or save
         if save:
@@ -281,7 +304,7 @@ class Executor:
             delivery,
             tried.outcome,
             tried.route.policy,
-            lane.facts(),
+            lane.facts(now),
             now=now,
             active_ms=record.active_ms(tried),
             rng=self._rng,

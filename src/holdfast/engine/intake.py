@@ -12,10 +12,12 @@ from holdfast.clock import Clock
 from holdfast.engine.book import Book
 from holdfast.engine.writer import Writer
 from holdfast.errors import HoldfastError, InvalidInput, KeyCollision, Overloaded, StoreFull
+from holdfast.model.consent import Consent
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Flow
 from holdfast.model.identity import new_id
 from holdfast.model.message import NEVER, Message
+from holdfast.model.shape import explain
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.policy import redaction
 from holdfast.store import Accept, Accepted
@@ -183,9 +185,7 @@ class Intake:
             submission.priority,
             submission.quality,
             submission.region,
-            None
-            if submission.consent is None
-            else msgspec.json.encode(submission.consent).decode(),
+            _consent(submission),
             _instant(submission.not_before, 0),
             _instant(submission.expires_at, NEVER),
             now,
@@ -301,6 +301,18 @@ def _check(submission: Submission, payload: bytes, max_payload: int) -> None:
         and submission.expires_at <= submission.not_before
     ):
         raise InvalidInput("expires_at", submission.expires_at.isoformat(), "after not_before")
+
+
+def _consent(submission: Submission) -> str | None:
+    """Return the consent record as JSON text once what Holdfast reads of it has a good shape."""
+    if submission.consent is None:
+        return None
+    try:
+        msgspec.convert(submission.consent, Consent)
+    except msgspec.ValidationError as error:
+        found = explain(error, submission.consent, Consent)
+        raise InvalidInput(f"consent.{found.field}", found.value, found.allowed) from error
+    return msgspec.json.encode(submission.consent).decode()
 
 
 def _instant(value: datetime | None, default: int) -> int:

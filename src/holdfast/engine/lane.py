@@ -12,13 +12,14 @@ from typing import Final
 import msgspec
 
 from holdfast.engine.journal import SETUP_REFUSALS
+from holdfast.engine.timetable import Timetable
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.flow import Endpoint, Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
-from holdfast.policy import priority
+from holdfast.policy import downtime, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.store import DuePage, Waiting
 
@@ -61,6 +62,8 @@ class Lane:
         """Counted failures since the last success, by delivery ..."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
+        self.timetable: Timetable | None = None
+        """Hours, maintenance, caps; None: it has none."""
 
     # -- gates ------------------------------------------------------------------------------
 
@@ -73,6 +76,8 @@ class Lane:
             return Gate.ENDPOINT, NEVER
         if state.auth_failures >= SETUP_REFUSALS:
             return Gate.CREDENTIALS, NEVER
+        if self.timetable is not None and (closed := self.timetable.gate(now, self.in_flight)):
+            return closed
         if state.gate_until > now:
             return Gate.RATE, state.gate_until
         return self._breaker_gate(now)
@@ -85,12 +90,21 @@ class Lane:
             return Gate.BREAKER, NEVER
         if self.in_flight >= self.recipient.concurrency:
             return Gate.CONCURRENCY, NEVER
-        if breaker.state is BreakerState.RECOVERY and self._pace_at > now:
-            return Gate.PACE, int(self._pace_at) + 1
+        opens = self.paced_until(now)
+        return None if opens is None else (Gate.PACE, opens)
+
+    def paced_until(self, now: int) -> int | None:
+        """Return when the recovery's rate lets the next one go, None: at once."""
+        if self.state.breaker.state is BreakerState.RECOVERY and self._pace_at > now:
+            return int(self._pace_at) + 1
         return None
 
     def tick(self, now: int) -> bool:
         """Let time pass for the breaker; tell whether its state changed."""
+        if self.timetable is not None and self.timetable.tick(now, self.in_flight):
+            ramp = downtime.ramp(self.state.breaker, now=now, pace=self._pace())
+            if self._become(ramp):
+                return True
         breaker = self.state.breaker
         if breaker.state is BreakerState.CLOSED:
             return False
@@ -347,7 +361,7 @@ class Lane:
             before.stage,
         )
 
-    def facts(self) -> LaneFacts:
+    def facts(self, now: int) -> LaneFacts:
         """Return what `decide` needs to know."""
         breaker = self.state.breaker
         return LaneFacts(
@@ -356,6 +370,7 @@ class Lane:
             last_success_at=breaker.last_success_at,
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
             breaker_enabled=self.recipient.breaker.enabled,
+            delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
         )
 
     def health_share(self) -> float:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from holdfast.clock import Clock
+from holdfast.engine import why
+from holdfast.engine.book import Book
 from holdfast.engine.lane import Lane
 from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
@@ -12,8 +14,9 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
-from holdfast.model.view import LaneView
+from holdfast.model.view import ClosedGate, LaneView
 from holdfast.policy import breaker as breakers
+from holdfast.policy.decide import Gate
 from holdfast.store import Counts, EventQuery, Find, Note, Store
 from holdfast.vault import Vault
 
@@ -27,6 +30,8 @@ class Views:
         clock: time of the gates shown.
         catalog: the configuration in force.
         lane_of: the lane of a configured recipient.
+        book: routes of deliveries.
+        held: what keeps the whole worker from sending.
         ready: tells whether messages are accepted.
         metrics: makes the metrics page.
     """
@@ -39,6 +44,8 @@ class Views:
         catalog: Catalog,
         lane_of: Callable[[str], Lane],
         *,
+        book: Book,
+        held: Callable[[], Gate | None],
         ready: Callable[[], bool],
         metrics: Callable[[], str],
     ) -> None:
@@ -47,6 +54,8 @@ class Views:
         self._clock = clock
         self._lane_of = lane_of
         self._ready = ready
+        self._book = book
+        self._held = held
         self._metrics = metrics
         self.catalog = catalog
 
@@ -60,6 +69,17 @@ class Views:
         if delivery is None:
             raise NotFound(f"no delivery {delivery_id!r}")
         return delivery
+
+    async def why(self, delivery: Delivery) -> tuple[ClosedGate, ...]:
+        """Return everything that keeps a pending delivery from being sent now, in order."""
+        return why.of_delivery(
+            delivery,
+            await self._store.message(delivery.message_id),
+            lane=self._lane_of(delivery.recipient),
+            route=self._book.route(delivery),
+            held=self._held(),
+            now=self._clock.now(),
+        )
 
     async def message(self, message_id: str) -> Message:
         """Return one message.
@@ -156,4 +176,5 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         last_success_at=breaker.last_success_at,
         concurrency=recipient.concurrency,
         weight=recipient.weight,
+        gates=why.of_lane(lane, now),
     )

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.calendar import Cap, ContactHours, Hours, Maintenance, Period
 from holdfast.model.policy import BreakerSettings, PolicySettings
 
 
@@ -56,6 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         allow_private: private, loopback and link-local addresses may be reached.
         follow_redirects: refused for a reason: each hop is a new recipient. Only false is allowed.
         proxy: URL of an HTTP proxy, or None.
+        region: where it keeps what it gets, such as `EU`; see `regions` of flows.
     """
 
     name: str = "main"
@@ -76,6 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     allow_private: bool = False
     follow_redirects: Literal[False] = False
     proxy: str | None = None
+    region: str | None = None
 
 
 class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -91,6 +94,11 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         concurrency: most sends at once.
         weight: share of sends when lanes compete.
         description: for people.
+        zone: IANA name of the clock that its hours, windows and caps go by.
+        hours: its business hours, None: always open.
+        maintenance: when it is not to be disturbed.
+        retry_windows: when given, retries go out only inside; first tries at any time (S1.40).
+        caps: most successful deliveries in a minute, hour, day, week or month.
     """
 
     name: str
@@ -102,6 +110,11 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     concurrency: int = 16
     weight: float = 1.0
     description: str = ""
+    zone: str = "UTC"
+    hours: Hours | None = None
+    maintenance: Maintenance | None = None
+    retry_windows: tuple[Period, ...] = ()
+    caps: tuple[Cap, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -133,6 +146,10 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         strip: dotted paths removed from the payload before it is stored (S5.47).
         keep: when given, only these dotted paths are stored.
         mask: dotted paths whose values never reach a log, an event or an error (S1.125).
+        consent_required: a message without a consent record is skipped (S2.25).
+        regions: when given, region of the person -> regions of endpoints that may get the data;
+            `*` stands for any. What is not allowed is skipped (S1.128).
+        contact_hours: when people may be contacted, on their own clock.
     """
 
     name: str
@@ -143,6 +160,9 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     strip: tuple[str, ...] = ()
     keep: tuple[str, ...] | None = None
     mask: tuple[str, ...] = ()
+    consent_required: bool = False
+    regions: dict[str, tuple[str, ...]] = {}
+    contact_hours: ContactHours | None = None
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,10 +171,12 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     Attributes:
         name: as flows and recipients name it.
         policy: settings on the account level.
+        regions: as for flows; both must allow a send.
     """
 
     name: str = "default"
     policy: PolicySettings = PolicySettings()
+    regions: dict[str, tuple[str, ...]] = {}
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -73,6 +73,8 @@ def _scalar(node: inspect.Type) -> str:
             text = _text(node)
         case inspect.BoolType():
             text = "true or false"
+        case inspect.DateType():
+            text = "a date such as 2026-01-31"
         case inspect.DateTimeType():
             text = "an ISO 8601 date-time with offset, such as 2026-01-31T12:00:00Z"
         case inspect.LiteralType(values=values):

@@ -5,6 +5,20 @@ import msgspec
 from holdfast.model.lane import BreakerState
 
 
+class ClosedGate(msgspec.Struct, frozen=True, gc=False):
+    """Something that keeps a lane or a delivery waiting.
+
+    Attributes:
+        gate: which; see `policy.decide.Gate`.
+        until: when it may open in ms since the epoch (`NEVER`: not by time alone).
+        reason: why, or what has to happen.
+    """
+
+    gate: str
+    until: int
+    reason: str | None = None
+
+
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     """A lane as it stands now. Instants are ms since the epoch, 0: none.
 
@@ -34,6 +48,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         last_success_at: time of the last success.
         concurrency: most sends at once.
         weight: share of sends when lanes compete.
+        gates: every closed gate, in the order in which they are asked.
     """
 
     recipient: str
@@ -61,3 +76,4 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: int = 0
     concurrency: int = 16
     weight: float = 1.0
+    gates: tuple[ClosedGate, ...] = ()

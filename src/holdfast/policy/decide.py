@@ -48,6 +48,14 @@ class Code(StrEnum):
     """The partner called it a duplicate after a send without an answer."""
     BY_HAND = "BY_HAND"
     """A person marked it delivered, with proof."""
+    CONSENT_MISSING = "CONSENT_MISSING"
+    """The flow asks for a consent record and the message has none."""
+    CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    """The consent had expired before a try (S1.127)."""
+    CONSENT_REVOKED = "CONSENT_REVOKED"
+    """The consent was revoked before a try."""
+    REGION_NOT_ALLOWED = "REGION_NOT_ALLOWED"
+    """The person's region may not be sent to the endpoint's (S1.128)."""
 
 
 class Gate(StrEnum):
@@ -59,6 +67,12 @@ class Gate(StrEnum):
     """The recipient refused our credentials or set-up three times in a row."""
     ENDPOINT = "endpoint"
     """Every endpoint answered 410."""
+    HOURS = "hours"
+    """It is outside the recipient's business hours."""
+    MAINTENANCE = "maintenance"
+    """The recipient announced maintenance."""
+    CAP = "cap"
+    """As many deliveries as the recipient takes in a period have succeeded, or still may."""
     BREAKER = "breaker"
     """The recipient is down, or a probe is under way."""
     RATE = "rate"
@@ -77,6 +91,12 @@ class Gate(StrEnum):
     """The step before it has not succeeded yet."""
     SHUTDOWN = "shutdown"
     """The send was cut and given back."""
+    BATCH = "batch"
+    """Retries go out only in the recipient's batch windows."""
+    CONTACT_HOURS = "contact_hours"
+    """People may not be contacted at this time of their day."""
+    TURN = "turn"
+    """Nothing keeps it: it waits for its turn, or is being sent."""
 
 
 class LaneFacts(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +108,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
         last_success_at: last success of any delivery in ms, 0: never.
         setup_held: our credentials or set-up were refused three times in a row.
         breaker_enabled: false for tests of exact sequences.
+        delay_factor: on planned delays, by the recipient's hours (S2.98, S2.99).
     """
 
     breaker: BreakerState
@@ -95,6 +116,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
     last_success_at: int
     setup_held: bool = False
     breaker_enabled: bool = True
+    delay_factor: float = 1.0
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -241,7 +263,8 @@ def _retry(
         return _exhausted(delivery, outcome, policy, lane, f"{policy.max_retries} retries used")
     jitter = backoff.plan(policy, used, delivery.last_delay_ms, rng)
     hint = _hint(outcome, policy) or 0
-    delay = max(jitter.draw_ms, hint)
+    planned = max(jitter.draw_ms, hint)
+    delay = max(round(jitter.draw_ms * lane.delay_factor), hint)
     if hint > HINT_AS_DELAY_MS:
         return Decision(
             verb=Verb.HOLD,
@@ -252,17 +275,23 @@ def _retry(
             jitter=jitter,
         )
     spent = active_ms if policy.timeout_clock == "active" else now - delivery.first_attempt_at
-    if spent + delay > policy.total_timeout * 1000:
+    counting = min(planned, delay)  # what the hours add is waiting, not active time
+    if spent + counting > policy.total_timeout * 1000:
         limit = f"{policy.total_timeout:g} s of {policy.timeout_clock} time used"
         return _exhausted(delivery, outcome, policy, lane, limit)
     return Decision(
         verb=Verb.RETRY,
         action="retry",
         due_at=now + delay,
-        reason=f"retry {used} of {policy.max_retries}",
-        delay_ms=delay,
+        reason=_planned(used, policy, lane.delay_factor),
+        delay_ms=counting,
         jitter=jitter,
     )
+
+
+def _planned(used: int, policy: Policy, factor: float) -> str:
+    by_hours = "" if factor == 1.0 else f", delay x {factor:g} by the hours"
+    return f"retry {used} of {policy.max_retries}{by_hours}"
 
 
 def _exhausted(

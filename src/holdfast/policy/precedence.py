@@ -21,7 +21,7 @@ from holdfast.model.policy import (
     ResponseMapping,
     Strategy,
 )
-from holdfast.policy import check
+from holdfast.policy import check, check_calendar
 
 DEFAULTS: Final[dict[str, Any]] = {
     "strategy": Strategy.EXPONENTIAL,
@@ -138,16 +138,19 @@ def validate(catalog: Catalog) -> None:
     for key, account in catalog.accounts.items():
         _named(f"accounts.{key}", key, account.name)
         _resolved(catalog, [_account_level(account), ("global", "policy", catalog.policy)])
+        check_calendar.account(account, f"accounts.{key}")
     accounts = {"default", *catalog.accounts}
     for key, recipient in catalog.recipients.items():
         _named(f"recipients.{key}", key, recipient.name)
         check.known(f"recipients.{key}.account", recipient.account, accounts)
         check.recipient(recipient, f"recipients.{key}")
+        check_calendar.recipient(recipient, f"recipients.{key}")
         resolve(catalog, flow=None, step=None, recipient=recipient)
     for key, flow in catalog.flows.items():
         _named(f"flows.{key}", key, flow.name)
         check.known(f"flows.{key}.account", flow.account, accounts)
         _flow(catalog, flow, f"flows.{key}")
+        check_calendar.flow(flow, f"flows.{key}")
 
 
 def _account_level(account: Account) -> tuple[str, str, PolicySettings]:

@@ -8,13 +8,13 @@ import msgspec
 
 from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound
 from holdfast.model.attempt import Event
-from holdfast.model.delivery import Delivery, Verb, after
+from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Receipt, Routed, Submission
-from holdfast.model.view import LaneView
+from holdfast.model.view import ClosedGate, LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
 
 
@@ -187,6 +187,18 @@ class MemoryEngine:
         self._note(actor, verb, delivery_id, reason)
         return changed
 
+    async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
+        """Discard what waits of a message."""
+        await self.message(message_id)
+        found = await self.find(Find(message_id=message_id))
+        self._note(actor, "revoke_consent", message_id, reason)
+        return [
+            await self._change(Verb.SKIP, one.id, actor, reason, code="CONSENT_REVOKED")
+            if one.status is Status.PENDING
+            else one
+            for one in found
+        ]
+
     async def replay(self, message_id: str, *, actor: str, reason: str) -> Receipt:
         """Make new deliveries from an old message."""
         self._raise_trouble()
@@ -235,6 +247,11 @@ class MemoryEngine:
         if delivery_id not in self._deliveries:
             raise NotFound(f"no delivery {delivery_id!r}")
         return self._deliveries[delivery_id]
+
+    async def why(self, delivery: Delivery) -> list[ClosedGate]:
+        """Return the gates of the lane, or the delivery's turn."""
+        lane = await self.lane(delivery.recipient)
+        return list(lane.gates) or [ClosedGate("turn", self._now)]
 
     async def message(self, message_id: str) -> Message:
         """Return one message, or raise `NotFound`."""

@@ -1,5 +1,6 @@
 """Deliveries: list, look at, act on."""
 
+import msgspec
 from litestar import get, post
 from litestar.params import FromPath
 
@@ -37,7 +38,8 @@ async def show_delivery(request: Asked, delivery_id: FromPath[str]) -> wire.Deli
     found = await facade.views.delivery(delivery_id)
     if found.status is not Status.PENDING:
         return wire.delivery(found)
-    return wire.delivery(found, wire.why(found, await facade.views.lane(found.recipient)))
+    gates = [wire.gate(closed) for closed in await facade.views.why(found)]
+    return msgspec.structs.replace(wire.delivery(found, gates[0]), why_not_now=gates)
 
 
 @get("/v1/deliveries/{delivery_id:str}/attempts", opt={"query": wire.AttemptsQuery})

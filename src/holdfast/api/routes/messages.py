@@ -31,4 +31,15 @@ async def replay(request: Asked, message_id: FromPath[str]) -> Receipt:
     )
 
 
-HANDLERS = (show_message, replay)
+@post("/v1/messages/{message_id:str}/consent", status_code=200, opt={"body": wire.Action})
+async def revoke_consent(request: Asked, message_id: FromPath[str]) -> wire.MessageView:
+    """Revoke the consent behind a message: what still waits of it is discarded, for good."""
+    asked = await body_of(request, wire.Action)
+    facade = facade_of(request)
+    deliveries = await facade.actions.revoke(
+        message_id, actor=actor_of(request), reason=asked.reason
+    )
+    return wire.message(await facade.views.message(message_id), deliveries)
+
+
+HANDLERS = (show_message, replay, revoke_consent)
