@@ -19,7 +19,7 @@ from holdfast.model.attempt import (
 )
 from holdfast.model.delivery import Status
 from holdfast.model.message import NEVER
-from holdfast.model.view import LaneView
+from holdfast.model.view import ClosedGate, LaneView
 from holdfast.testing.memory import MemoryEngine
 
 WHY = {"reason": "the partner asked"}
@@ -95,34 +95,52 @@ def test_delivery(client: TestClient[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lane", "hold", "gate", "until"),
+    ("gates", "hold", "decides", "until"),
     [
-        ({"gate": "paused", "paused": "holiday"}, None, "paused", None),
-        ({"gate": "breaker", "next_probe": SOON + 5000}, None, "breaker", "05.000Z"),
-        ({"gate": "breaker", "retry_at": NEVER}, None, "breaker", None),
-        ({"gate": "concurrency"}, None, "concurrency", None),
-        ({"gate": "rate", "gate_until": SOON + 7000}, None, "rate", "07.000Z"),
-        ({"gate": "rate", "gate_until": 7000}, None, "backoff", "2026-01-01T00:00:00.000Z"),
-        ({}, "not_before", "not_before", "2026-01-01T00:00:00.000Z"),
+        ([("paused", NEVER)], None, "paused", None),
+        ([("breaker", SOON + 5000)], None, "breaker", "05.000Z"),
+        ([("hours", SOON + 9000), ("rate", SOON + 7000)], None, "hours", "09.000Z"),
+        ([("rate", SOON - 7000)], None, "backoff", "2026-01-01T00:00:00.000Z"),
+        ([("paused", NEVER)], "predecessor", "predecessor", "2026-01-01T00:00:00.000Z"),
+        ([], "not_before", "not_before", "2026-01-01T00:00:00.000Z"),
     ],
 )
 async def test_why_it_waits(
     client: TestClient[Any],
     engine: MemoryEngine,
     *,
-    lane: dict[str, Any],
+    gates: list[tuple[str, int]],
     hold: str | None,
-    gate: str,
+    decides: str,
     until: str | None,
 ) -> None:
-    """The first closed gate is named, with the time at which it may open."""
+    """All closed gates are named in order, and the one that decides, with times and reasons."""
     delivery_id = send(client)["deliveries"][0]["id"]
     delivery = await engine.delivery(delivery_id)
     engine.put(msgspec.structs.replace(delivery, hold_gate=hold))
-    engine.put_lane(LaneView(recipient="acme", **lane))
-    waiting = client.get(f"/v1/deliveries/{delivery_id}").json()["waiting"]
-    assert waiting["gate"] == gate
-    assert str(waiting["until"]).endswith(str(until))
+    closed = tuple(ClosedGate(gate, at, f"why {gate}") for gate, at in gates)
+    engine.put_lane(LaneView(recipient="acme", gates=closed))
+    found = client.get(f"/v1/deliveries/{delivery_id}").json()
+    assert found["waiting"]["gate"] == decides
+    assert str(found["waiting"]["until"]).endswith(str(until))
+    names = [gate for gate, _ in gates]
+    assert [one["gate"] for one in found["why_not_now"]] == [*names, hold or "backoff"]
+    shown = client.get("/v1/recipients/acme").json()["gates"]
+    assert [(one["gate"], one["reason"]) for one in shown] == [(n, f"why {n}") for n in names]
+
+
+def test_a_consent_is_revoked(client: TestClient[Any], engine: MemoryEngine) -> None:
+    """What waits of a message is discarded; who did it and why is on record (S1.127)."""
+    message_id = send(client, "leads")["message_id"]
+    body = {"reason": "she called"}
+    answer = client.post(f"/v1/messages/{message_id}/consent", json=body)
+    assert answer.status_code == 200
+    ended = {(one["status"], one["code"]) for one in answer.json()["deliveries"]}
+    assert ended == {("discarded", "CONSENT_REVOKED")}
+    assert client.post(f"/v1/messages/{message_id}/consent", json={}).status_code == 422
+    assert client.post("/v1/messages/msg_none/consent", json=body).status_code == 404
+    lines = client.get(f"/v1/audit?subject={message_id}").json()["items"]
+    assert [(one["action"], one["reason"]) for one in lines] == [("revoke_consent", "she called")]
 
 
 async def test_list_and_filters(client: TestClient[Any], engine: MemoryEngine) -> None:

@@ -1,5 +1,6 @@
 """Calendars go by the clock on the wall: proof against DST, holidays and odd zones."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from holdfast.model.calendar import Hours, Period, SpecialDay
+from holdfast.model.calendar import Hours, Period, SpecialDay, Weekday
 from holdfast.model.message import NEVER
 from holdfast.policy.hours import Calendar, business, holiday_check, period_end
 
@@ -28,7 +29,7 @@ ZONES: Final = (
 """Half-hour changes, changes at midnight, changes around Ramadan, offsets with quarter hours."""
 MINUTE: Final = 60_000
 DAY: Final = 1440 * MINUTE
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri")
+WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri")
 
 
 def ms(text: str) -> int:
@@ -44,7 +45,7 @@ def office(zone: str = "America/New_York", **more: Any) -> Calendar:
 
 def odd_hours() -> tuple[Period, ...]:
     """Return periods with edges where clocks change: at and around midnight, 1, 2 and 3 o'clock."""
-    every = (*WEEKDAYS, "sat", "sun")
+    every: tuple[Weekday, ...] = (*WEEKDAYS, "sat", "sun")
     return (
         Period(days=every, start="00:00", end="00:20"),
         Period(days=every, start="00:40", end="01:50"),
@@ -62,7 +63,7 @@ def changes(zone: ZoneInfo) -> Iterator[int]:
         day = at + timedelta(days=1)
         if at.astimezone(zone).utcoffset() != day.astimezone(zone).utcoffset():
             hours = [at + timedelta(hours=hour) for hour in range(25)]
-            for before, after in zip(hours, hours[1:], strict=False):
+            for before, after in itertools.pairwise(hours):
                 if before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset():
                     yield round(before.timestamp()) * 1000
         at = day

@@ -2,6 +2,7 @@
 
 import functools
 import typing
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -141,7 +142,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery; where one is asked for also every closed gate, the first in `waiting`."""
+    """A delivery; where one is asked for, also every closed gate and, in `waiting`, the last."""
 
     id: str
     message_id: str
@@ -404,6 +405,12 @@ def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
 def flow(value: Flow) -> FlowView:
     """Show a flow."""
     return show(FlowView, value)
+
+
+def binding(closed: Sequence[ClosedGate]) -> ClosedGate:
+    """Return the gate that decides: the step before it, else the one that opens last."""
+    decides = [one for one in closed if one.gate == "predecessor"]
+    return decides[0] if decides else max(closed, key=lambda one: one.until)
 
 
 def gate(value: ClosedGate) -> Waiting:

@@ -143,10 +143,11 @@ def _next(item: dict[str, Any], now: int) -> str:
 
 
 def _closed(item: dict[str, Any], now: int) -> Iterator[str]:
-    """Say for every further closed gate when it may open and why it is closed."""
-    for gate in (item.get("why_not_now") or [])[1:]:
+    """Say for every closed gate, if there are several, when it may open and why it is closed."""
+    gates = item.get("why_not_now") or []
+    for gate in gates if len(gates) > 1 else ():
         opens = instant(gate.get("until"))
-        line = f"then gate: {clean(gate.get('gate')).replace('_', ' ')}"
+        line = f"gate: {clean(gate.get('gate')).replace('_', ' ')}"
         line += f", may open {until(opens, now)}" if opens is not None else ""
         yield line + (f" ({clean(gate['reason'])})" if gate.get("reason") else "")
 

@@ -6,6 +6,10 @@ from typing import Any
 import msgspec
 
 
+_CALENDAR = frozenset({"hours", "maintenance", "cap"})
+"""Gates that open by themselves at a time that is known."""
+
+
 class Lane(msgspec.Struct, frozen=True):
     """One recipient's lane. Instants are ms since the epoch, None where there is none."""
 
@@ -28,6 +32,10 @@ class Lane(msgspec.Struct, frozen=True):
     discarded: int = 0
     pruned: int = 0
     last_success_at: int | None = None
+    closed: str | None = None
+    """Why a gate that goes by the calendar is closed, None: none is ..."""
+    closed_until: int | None = None
+    """... and when it opens."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -78,7 +86,15 @@ def instant(value: object) -> int | None:
 def lane(item: dict[str, Any]) -> Lane:
     """Read a lane of `GET /v1/recipients`."""
     names = ("retry_at", "next_probe", "gate_until", "last_success_at")
-    return msgspec.convert(_with_instants(item, *names), Lane)
+    flat: dict[str, Any] = {}
+    for gate in item.get("gates") or ():
+        if gate.get("gate") in _CALENDAR:
+            flat = {
+                "closed": f"{gate['gate']}: {gate.get('reason') or 'closed'}",
+                "closed_until": instant(gate.get("until")),
+            }
+            break
+    return msgspec.convert(_with_instants(item, *names) | flat, Lane)
 
 
 def event(item: dict[str, Any]) -> Event:

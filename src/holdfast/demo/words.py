@@ -36,6 +36,8 @@ def waits(lane: Lane, now: int) -> str:
     """Say why a lane is not sending freely; empty when it is."""
     if lane.paused is not None:
         return f"paused: {clean(lane.paused, 60)}"
+    if lane.closed is not None:
+        return f"{clean(lane.closed, 60)}, opens {until(lane.closed_until, now)}"
     if lane.breaker in {"open", "half_open"}:
         return _halted(lane, now)
     if lane.gate_until is not None and lane.gate_until > now:

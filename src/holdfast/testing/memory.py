@@ -249,9 +249,9 @@ class MemoryEngine:
         return self._deliveries[delivery_id]
 
     async def why(self, delivery: Delivery) -> list[ClosedGate]:
-        """Return the gates of the lane, or the delivery's turn."""
+        """Return the gates of the lane and what stands in the row."""
         lane = await self.lane(delivery.recipient)
-        return list(lane.gates) or [ClosedGate("turn", self._now)]
+        return [*lane.gates, ClosedGate(delivery.hold_gate or "backoff", delivery.due_at)]
 
     async def message(self, message_id: str) -> Message:
         """Return one message, or raise `NotFound`."""

@@ -38,8 +38,9 @@ async def show_delivery(request: Asked, delivery_id: FromPath[str]) -> wire.Deli
     found = await facade.views.delivery(delivery_id)
     if found.status is not Status.PENDING:
         return wire.delivery(found)
-    gates = [wire.gate(closed) for closed in await facade.views.why(found)]
-    return msgspec.structs.replace(wire.delivery(found, gates[0]), why_not_now=gates)
+    closed = await facade.views.why(found)
+    shown = wire.delivery(found, wire.gate(wire.binding(closed)))
+    return msgspec.structs.replace(shown, why_not_now=[wire.gate(one) for one in closed])
 
 
 @get("/v1/deliveries/{delivery_id:str}/attempts", opt={"query": wire.AttemptsQuery})

@@ -1,0 +1,590 @@
+"""Gates that go by the calendar, on a whole engine in virtual time."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.channel import Request
+from holdfast.errors import Conflict, HoldfastError, InvalidInput, NotFound
+from holdfast.model.calendar import (
+    Cap,
+    ContactHours,
+    Hours,
+    Maintenance,
+    MaintenanceWindow,
+    Period,
+    Weekday,
+)
+from holdfast.model.delivery import Delivery, Status
+from holdfast.model.flow import Catalog, Recipient
+from holdfast.model.lane import BreakerState
+from holdfast.model.message import NEVER
+from holdfast.model.policy import JitterKind, PolicySettings
+from holdfast.model.submission import Submission
+from holdfast.testing.channel import Script, Scripted, always, in_order
+from holdfast.testing.clock import START, VirtualClock, run
+from holdfast.testing.rig import DAY_MS, NO_BREAKER, Rig, catalog, recipient, running
+
+WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri")
+EVERY: Final[tuple[Weekday, ...]] = (*WEEKDAYS, "sat", "sun")
+HOUR_MS: Final = 3_600_000
+OFFICE: Final = Hours(periods=(Period(days=WEEKDAYS, start="09:00", end="17:00"),))
+EXACT: Final = PolicySettings(jitter=JitterKind.NONE, initial_delay=2.0, max_retries=3)
+
+
+def ms(text: str) -> int:
+    """Return an ISO instant as ms since the epoch."""
+    return round(datetime.fromisoformat(text).timestamp()) * 1000
+
+
+def later(seconds: float) -> datetime:
+    """Return so many seconds after the start."""
+    return datetime.fromtimestamp(START / 1000 + seconds, UTC)
+
+
+def clock_times(start: float, end: float) -> dict[str, str]:
+    """Return start and end of a period as UTC times of day, seconds after the start."""
+    return {"start": f"{later(start):%H:%M}", "end": f"{later(end):%H:%M}"}
+
+
+def conditions(made: Catalog, **fields: Any) -> Catalog:
+    """Return the catalog with conditions on its flow."""
+    flow = msgspec.structs.replace(made.flows["leads"], **fields)
+    return msgspec.structs.replace(made, flows={"leads": flow})
+
+
+def restarted(rig: Rig) -> Rig:
+    """Build a new engine over the data of one that stopped or crashed."""
+    rig.engine = rig.build()
+    return rig
+
+
+def test_friday_evening_is_sent_on_monday_at_nine() -> None:
+    """Fri 17:30 with Mon-Fri 9-17 goes out Mon 09:00 local; nothing is used up (S1.39, S2.78)."""
+    clock = VirtualClock(ms("2025-10-31T17:30:00-04:00"))  # the clock goes back on Sunday
+    rig = Rig(catalog(recipient(zone="America/New_York", hours=OFFICE)), clock=clock)
+    monday = ms("2025-11-03T09:00:00-05:00")
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(3)
+            await rig.wait(60)
+            lane = await rig.engine.views.lane("acme")
+            assert [(one.gate, one.until) for one in lane.gates] == [("hours", monday)]
+            assert rig.channel.sent == []
+            await rig.wait(3 * 86_400)
+            assert {at - monday for at, _ in rig.channel.sent} <= set(range(10))
+            for delivery in await rig.deliveries():
+                assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 1)
+                assert delivery.active_ms < 1000
+
+    run(main(), clock)
+
+
+def test_a_retry_after_hours_waits_without_using_active_time() -> None:
+    """A retry that falls into the night goes out next morning, within its total time (C5)."""
+    clock = VirtualClock(ms("2025-06-16T16:59:59.500+00:00"))
+    rig = Rig(catalog(recipient(hours=OFFICE), policy=EXACT), in_order(503, 200), clock=clock)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(86_400)
+            (delivery,) = await rig.deliveries()
+            assert delivery.status is Status.DELIVERED
+            assert (delivery.attempts, delivery.active_ms) == (2, 2010)
+            assert rig.channel.sent[1][0] == ms("2025-06-17T09:00:00+00:00")
+
+    run(main(), clock)
+
+
+@pytest.mark.parametrize(("weekend", "delay"), [(False, 1000), (True, 8000)])
+def test_hours_may_modulate_instead(*, weekend: bool, delay: int) -> None:
+    """Inside retries come sooner, outside later, and the extra wait is no active time (C34)."""
+    day = "2025-06-15" if weekend else "2025-06-16"
+    clock = VirtualClock(ms(f"{day}T12:00:00+00:00"))
+    hours = msgspec.structs.replace(OFFICE, mode="modulate", inside=0.5, outside=4.0)
+    rig = Rig(catalog(recipient(hours=hours), policy=EXACT), in_order(503, 200), clock=clock)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(60)
+            (first, _), (second, _) = rig.channel.sent
+            assert second - first == delay + 5
+            (delivery,) = await rig.deliveries()
+            assert delivery.active_ms == min(delay, 2000) + 10
+            reason = (await rig.events())[0]["next_action"]
+            assert f"delay x {'4' if weekend else '0.5'} by the hours" in str(reason)
+
+    run(main(), clock)
+
+
+def test_maintenance_holds_and_then_releases_gradually() -> None:
+    """Nothing is sent inside a window; after it the lane ramps up instead of bursting (S1.41)."""
+    window = MaintenanceWindow(start=later(60), end=later(600), reason="new database")
+    partner = recipient(maintenance=Maintenance(windows=(window,)), concurrency=64)
+    rig = Rig(catalog(partner))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(5)
+            await rig.wait(100)
+            await rig.send(500)
+            await rig.wait(400)
+            lane = await rig.engine.views.lane("acme")
+            assert [(one.gate, one.reason) for one in lane.gates] == [
+                ("maintenance", "new database")
+            ]
+            assert len(rig.channel.sent) == 5
+            await rig.wait(101)
+            assert (await rig.engine.views.lane("acme")).breaker is BreakerState.RECOVERY
+            assert 5 < len(rig.channel.sent) < 100
+            await rig.wait(600)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 505
+            assert (await rig.engine.views.lane("acme")).breaker is BreakerState.CLOSED
+
+    run(main(), rig.clock)
+
+
+def test_batch_windows_are_for_retries_only() -> None:
+    """First tries go at once; their retries only in the windows (S1.40, S2.112)."""
+    windows = (Period(days=EVERY, **clock_times(7200, 10_800)),)
+    rig = Rig(catalog(recipient(retry_windows=windows), policy=EXACT), in_order(503, 503, 200))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(2)
+            await rig.wait(60)
+            assert len(rig.channel.sent) == 2
+            waiting = await rig.deliveries(Status.PENDING)
+            assert {one.hold_gate for one in waiting} == {"batch"}
+            assert all(one.counted == 1 and one.active_ms < 3000 for one in waiting)
+            await rig.send(1)
+            await rig.wait(60)
+            assert len(rig.channel.sent) == 3
+            await rig.wait(7200)
+            opens = (START // 60_000 * 60_000) + 7_200_000
+            assert [at - opens for at, _ in rig.channel.sent[3:]] == [0, 0]
+            assert len(await rig.deliveries(Status.DELIVERED)) == 3
+
+    run(main(), rig.clock)
+
+
+# -- caps -----------------------------------------------------------------------------------
+
+
+def capped(maximum: int, per: str = "day", **more: Any) -> Recipient:
+    """Return a recipient with one cap."""
+    cap = Cap(maximum=maximum, per=per)  # type: ignore[arg-type]
+    return recipient(caps=(cap,), breaker=NO_BREAKER, **more)
+
+
+def days(rig: Rig, zone: str) -> dict[str, int]:
+    """Count the successes by the recipient's day."""
+    counted: dict[str, int] = {}
+    for at, _ in rig.channel.sent:
+        day = f"{datetime.fromtimestamp(at / 1000, ZoneInfo(zone)):%Y-%m-%d}"
+        counted[day] = counted.get(day, 0) + 1
+    return counted
+
+
+def test_the_one_too_many_waits_for_the_next_local_day() -> None:
+    """With a cap of 100 a day the 101st goes at local midnight (S1.94)."""
+    rig = Rig(catalog(capped(100, zone="Asia/Tokyo")))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(101)
+            await rig.wait(3600)
+            assert len(rig.channel.sent) == 100
+            midnight = ms("2025-06-17T00:00:00+09:00")
+            (gate,) = (await rig.engine.views.lane("acme")).gates
+            told = "Cap reached: 100 of 100 in this day"
+            assert (gate.gate, gate.until, gate.reason) == ("cap", midnight, told)
+            (left,) = await rig.deliveries(Status.PENDING)
+            assert (left.attempts, left.counted, left.active_ms) == (0, 0, 0)
+            await rig.wait(86_400)
+            assert midnight <= rig.channel.sent[100][0] < midnight + 1000
+
+    run(main(), rig.clock)
+
+
+def test_only_successes_count_against_a_cap() -> None:
+    """What fails gives its place back."""
+    rig = Rig(catalog(capped(3)), in_order(400, 400, 400, 400, 200))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(20)
+            await rig.wait(600)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 3
+            assert len(await rig.deliveries(Status.DEAD)) == 4
+            assert len(await rig.deliveries(Status.PENDING)) == 13
+
+    run(main(), rig.clock)
+
+
+def test_a_clean_restart_forgets_nothing_and_forfeits_nothing() -> None:
+    """What was used is used after a restart, and what was left is left."""
+    rig = Rig(catalog(capped(100)))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(37)
+            await rig.wait(10)
+        async with running(restarted(rig)):
+            await rig.send(100)
+            await rig.wait(10)
+            assert len(rig.channel.sent) == 100
+
+    run(main(), rig.clock)
+
+
+async def crash(rig: Rig) -> None:
+    """End the engine without a word: nothing that it still holds reaches the store."""
+    engine = rig.engine
+    for loop in engine._loops:
+        await loop.stop()
+    await engine.dispatcher.stop()
+    if engine.writer._task is not None:
+        engine.writer._task.cancel()
+    for task in tuple(engine.dispatcher.sends):
+        task.cancel()
+    await rig.wait(0.001)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_caps_hold_under_load_and_crashes(seed: int) -> None:
+    """No seed, no concurrency and no crash lets more succeed in a period than its cap."""
+    rng = random.Random(seed)
+    maximum = rng.choice([1, 3, 20, 45])
+    script = _moody(rng)
+    partner = capped(maximum, per="hour", concurrency=rng.choice([1, 4, 64]))
+    rig = Rig(catalog(partner, policy=EXACT), script, seed=seed)
+
+    async def main() -> None:
+        for _ in range(4):
+            await rig.engine.start()
+            await rig.send(rng.randint(1, 60))
+            await rig.wait(rng.choice([0.003, 0.02, 1, 1500]))
+            await (crash(rig) if rng.random() < 0.7 else rig.engine.stop())
+            restarted(rig)
+        async with running(rig):
+            await rig.wait(3 * 3600)
+
+    run(main(), rig.clock)
+    taken: dict[int, set[str]] = {}
+    for at, delivery_id in script.taken:
+        taken.setdefault(at // HOUR_MS, set()).add(delivery_id)
+    assert max(len(ids) for ids in taken.values()) <= maximum
+
+
+class _Moody:
+    """A partner that answers 200 or 503 as it likes, and remembers what it took."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.taken: list[tuple[int, str]] = []
+        self._rng = rng
+
+    def __call__(self, request: Request, now: int) -> Scripted:
+        """Answer."""
+        takes = self._rng.choice([1, 5, 50])
+        if self._rng.random() < 0.3:
+            return Scripted(503, takes_ms=takes)
+        self.taken.append((now + takes, request.delivery_id))
+        return Scripted(200, takes_ms=takes)
+
+
+def _moody(rng: random.Random) -> _Moody:
+    return _Moody(rng)
+
+
+# -- conditions of the flow -----------------------------------------------------------------
+
+
+def test_consent_that_expires_between_two_tries_ends_the_delivery() -> None:
+    """Attempt 1 goes out, attempt 2 does not: discarded CONSENT_EXPIRED (S1.127)."""
+    made = conditions(catalog(recipient(), policy=EXACT), consent_required=True)
+    rig = Rig(made, always(503))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, consent={"expires_at": later(1).isoformat()})
+            await rig.send(1)
+            await rig.wait(60)
+            first, second = await rig.deliveries(Status.DISCARDED)
+            assert (first.code, first.attempts, first.counted) == ("CONSENT_EXPIRED", 1, 1)
+            assert (second.code, second.attempts) == ("CONSENT_MISSING", 0)
+            assert [line.reason for line in await rig.store.notes(first.id, 9)] == [
+                "the consent has expired"
+            ]
+
+    run(main(), rig.clock)
+
+
+def test_a_skip_ends_the_steps_behind_it() -> None:
+    """In a sequential flow nothing follows a step that must not be sent."""
+    made = catalog(recipient("a"), recipient("b"), mode="sequential")
+    rig = Rig(conditions(made, consent_required=True))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            codes = [one.code for one in await rig.deliveries(Status.DISCARDED)]
+            assert codes == ["CONSENT_MISSING", "PREDECESSOR"]
+            assert rig.channel.sent == []
+
+    run(main(), rig.clock)
+
+
+def test_a_consent_record_must_be_readable() -> None:
+    """What Holdfast reads of a record is checked at the door, with place and range (promise 9)."""
+    rig = Rig(catalog(recipient()))
+
+    async def accept(consent: dict[str, Any]) -> object:
+        one = Submission(msgspec.Raw(b"{}"), consent=consent)
+        return (await rig.engine.intake.accept("leads", [one]))[0]
+
+    async def main() -> None:
+        async with running(rig):
+            for wrong in ({"expires_at": "tomorrow"}, {"revoked": 3}, {"certificate_url": 1}):
+                refused = await accept(wrong)
+                assert isinstance(refused, InvalidInput)
+                assert refused.field == f"consent.{next(iter(wrong))}"
+            assert not isinstance(await accept({"any": {"thing": [1]}}), HoldfastError)
+
+    run(main(), rig.clock)
+
+
+def test_a_revoked_consent_stops_what_waits_for_good() -> None:
+    """A revocation discards what waits; neither redrive nor replay brings it back."""
+    rig = Rig(catalog(recipient("a"), recipient("b"), policy=EXACT))
+    rig.channel.script = lambda request, _: Scripted(400 if request.recipient == "a" else 503)
+    who = {"actor": "ann", "reason": "she called"}
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send(1)
+            await rig.wait(1)
+            found = await rig.engine.actions.revoke(receipt.message_id, **who)
+            assert {one.status for one in found} == {Status.DEAD, Status.DISCARDED}
+            dead, gone = sorted(found, key=lambda one: one.recipient)
+            assert gone.code == "CONSENT_REVOKED"
+            sent = len(rig.channel.sent)
+            with pytest.raises(Conflict, match="she called"):
+                await rig.engine.actions.redrive(dead.id, **who)
+            with pytest.raises(Conflict, match="revoked"):
+                await rig.engine.actions.replay(receipt.message_id, **who)
+            with pytest.raises(NotFound):
+                await rig.engine.actions.revoke("msg_none", **who)
+            await rig.wait(600)
+            assert len(rig.channel.sent) == sent
+
+    run(main(), rig.clock)
+
+
+def test_regions_that_may_not_be_mixed_are_not() -> None:
+    """A person of the EU is never sent to an endpoint elsewhere (S1.128)."""
+    inside, outside = recipient("inside"), recipient("outside")
+    endpoint = msgspec.structs.replace(inside.endpoints[0], region="EU")
+    inside = msgspec.structs.replace(inside, endpoints=(endpoint,))
+    rig = Rig(conditions(catalog(inside, outside), regions={"EU": ("EU",), "*": ("*",)}))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="EU")
+            await rig.send(1, region="US")
+            await rig.wait(5)
+            assert sorted(request.recipient for _, request in rig.channel.sent) == [
+                "inside",
+                "inside",
+                "outside",
+            ]
+            (skipped,) = await rig.deliveries(Status.DISCARDED)
+            assert (skipped.recipient, skipped.code) == ("outside", "REGION_NOT_ALLOWED")
+
+    run(main(), rig.clock)
+
+
+def test_hours_of_contact_hold_each_delivery_by_its_own_clock() -> None:
+    """15:06 UTC on a Sunday: London may be called, Tokyo is asleep until Monday (S1.96)."""
+    day = (Period(days=EVERY, start="09:00", end="20:00"),)
+    contact = ContactHours(periods=day, zone="Europe/London", zones={"JP": "Asia/Tokyo"})
+    rig = Rig(conditions(catalog(recipient()), contact_hours=contact))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="JP")
+            await rig.send(1)
+            await rig.wait(5)
+            (held,) = await rig.deliveries(Status.PENDING)
+            opens = ms("2025-06-16T09:00:00+09:00")
+            assert (held.due_at, held.hold_gate, held.attempts) == (opens, "contact_hours", 0)
+            await rig.wait(86_400)
+            assert rig.channel.sent[-1][0] == opens
+
+    run(main(), rig.clock)
+
+
+# -- why not now ----------------------------------------------------------------------------
+
+
+async def told(rig: Rig, delivery: Delivery) -> list[tuple[str, int]]:
+    """Return the closed gates of a delivery with their times."""
+    return [(one.gate, one.until) for one in await rig.engine.views.why(delivery)]
+
+
+def test_every_closed_gate_is_named_in_order() -> None:
+    """Lane gates first, then the delivery's own, each with its time."""
+    window = MaintenanceWindow(start=later(-60), end=later(600))
+    partner = recipient(
+        hours=OFFICE,
+        maintenance=Maintenance(windows=(window,)),
+        caps=(Cap(maximum=5, per="day"),),
+    )
+    made = conditions(
+        catalog(partner),
+        contact_hours=ContactHours(
+            periods=(Period(days=("tue",), start="09:00", end="10:00"),), zone="UTC"
+        ),
+    )
+    rig = Rig(made)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.engine.actions.pause("acme", actor="ann", reason="holiday")
+            await rig.send(1, not_before=later(300))
+            await rig.wait(1)
+            (delivery,) = await rig.deliveries()
+            assert await told(rig, delivery) == [
+                ("paused", NEVER),
+                ("hours", ms("2025-06-16T09:00:00+00:00")),
+                ("maintenance", START + 600_000),
+                ("not_before", START + 300_000),
+                ("contact_hours", ms("2025-06-17T09:00:00+00:00")),
+            ]
+
+    run(main(), rig.clock)
+
+
+def test_backoff_predecessor_and_turn_are_told_too() -> None:
+    """What waits for its retry, for the step before it, or only for its turn says so."""
+    made = catalog(recipient("a", concurrency=1), recipient("b"), mode="sequential", policy=EXACT)
+    rig = Rig(made, in_order(Scripted(503), Scripted(200, takes_ms=10_000)))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(1)
+            first, second = await rig.deliveries()
+            assert await told(rig, first) == [("backoff", START + 2005)]
+            assert await told(rig, second) == [("predecessor", NEVER)]
+            await rig.send(1)
+            await rig.wait(0.1)
+            _, _, third, _ = await rig.deliveries()
+            assert await told(rig, third) == [("turn", NEVER)]
+            await rig.wait(1.5)
+            assert await told(rig, first) == [("concurrency", NEVER)]
+
+    run(main(), rig.clock)
+
+
+def test_the_first_gate_told_is_the_one_the_lane_stops_at() -> None:
+    """The list for people and the gate for sends agree on what is closed first, whenever asked."""
+    window = MaintenanceWindow(start=later(500), end=later(700))
+    partner = recipient(
+        maintenance=Maintenance(windows=(window,)),
+        hours=Hours(periods=(Period(days=EVERY, **clock_times(-600, 1200)),)),
+        caps=(Cap(maximum=30, per="hour"),),
+    )
+    rng = random.Random(5)
+    rig = Rig(catalog(partner), _moody(rng))
+    seen = set()
+
+    async def main() -> None:
+        async with running(rig):
+            for _ in range(300):
+                await rig.send(rng.randint(0, 2))
+                await rig.wait(rng.choice([0.002, 1, 10]))
+                first = rig.engine.lane("acme").gate(rig.clock.now())
+                gates = (await rig.engine.views.lane("acme")).gates
+                assert (gates[0].gate if gates else None) == (first[0] if first else None)
+                seen.add(first and first[0])
+
+    run(main(), rig.clock)
+    assert {"maintenance", "hours", "cap", "breaker", None} <= seen
+
+
+# -- properties -----------------------------------------------------------------------------
+
+
+def _open(spans: list[tuple[int, int]], at: int) -> bool:
+    minute = at // 60_000 % 1440
+    return any(first <= minute < after for first, after in spans)
+
+
+def _spans(rng: random.Random) -> tuple[list[tuple[int, int]], tuple[Period, ...]]:
+    """Draw some spans of a day in UTC and say them as periods."""
+    edges = sorted(rng.sample(range(1440), 2 * rng.randint(1, 3)))
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    texts = [[f"{edge // 60:02}:{edge % 60:02}" for edge in span] for span in spans]
+    return spans, tuple(Period(days=EVERY, start=first, end=end) for first, end in texts)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_send_while_a_gate_is_closed_and_no_hold_costs_anything(seed: int) -> None:
+    """Whatever the calendars: sends happen only while all are open; holds use nothing up."""
+    rng = random.Random(seed)
+    hours, periods = _spans(rng)
+    retries, windows = _spans(rng)
+    contact, calls = _spans(rng)
+    starts = [rng.randint(0, 2 * 86_400) for _ in range(3)]
+    closed = [(start, start + rng.randint(60, 30_000)) for start in starts]
+    maintenance = tuple(MaintenanceWindow(start=later(a), end=later(b)) for a, b in closed)
+    partner = recipient(
+        hours=Hours(periods=periods),
+        retry_windows=windows,
+        maintenance=Maintenance(windows=maintenance),
+        breaker=NO_BREAKER,
+    )
+    made = conditions(
+        catalog(partner, policy=EXACT), contact_hours=ContactHours(periods=calls, zone="UTC")
+    )
+    rig = Rig(made, _moody(rng), seed=seed)
+
+    async def main() -> None:
+        async with running(rig):
+            for _ in range(8):
+                await rig.send(rng.randint(1, 4))
+                await rig.wait(rng.randint(1, 30_000))
+            await rig.wait(3 * 86_400)
+
+    run(main(), rig.clock)
+    for at, request in rig.channel.sent:
+        assert _open(hours, at)
+        assert _open(contact, at)
+        assert request.attempt == 0 or _open(retries, at)
+        assert not any(a <= (at - START) / 1000 < b for a, b in closed)
+    _nothing_used_up(rig)
+
+
+def _nothing_used_up(rig: Rig) -> None:
+    """Check that retries and active time come from sends and planned delays alone."""
+    deliveries = run(rig.deliveries(), rig.clock)
+    events = run(rig.events(), rig.clock)
+    for delivery in deliveries:
+        own = [event for event in events if event["delivery_id"] == delivery.id]
+        assert delivery.counted == delivery.attempts == len(own) <= 4
+        planned = sum((2000, 4000, 8000)[: max(0, delivery.attempts - 1)])
+        assert delivery.active_ms <= planned + 50 * delivery.attempts + 8000
