@@ -129,7 +129,7 @@ async def test_why_it_waits(
     assert [(one["gate"], one["reason"]) for one in shown] == [(n, f"why {n}") for n in names]
 
 
-def test_a_consent_is_revoked(client: TestClient[Any], engine: MemoryEngine) -> None:
+def test_a_consent_is_revoked(client: TestClient[Any]) -> None:
     """What waits of a message is discarded; who did it and why is on record (S1.127)."""
     message_id = send(client, "leads")["message_id"]
     body = {"reason": "she called"}

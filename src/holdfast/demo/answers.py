@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-
 _CALENDAR = frozenset({"hours", "maintenance", "cap"})
 """Gates that open by themselves at a time that is known."""
 

@@ -36,16 +36,22 @@ def waits(lane: Lane, now: int) -> str:
     """Say why a lane is not sending freely; empty when it is."""
     if lane.paused is not None:
         return f"paused: {clean(lane.paused, 60)}"
-    if lane.closed is not None:
-        return f"{clean(lane.closed, 60)}, opens {until(lane.closed_until, now)}"
     if lane.breaker in {"open", "half_open"}:
         return _halted(lane, now)
-    if lane.gate_until is not None and lane.gate_until > now:
-        return f"{clean(lane.gate_reason or 'gate', 40)}, opens {until(lane.gate_until, now)}"
+    if gate := _gated(lane, now):
+        return gate
     if lane.disabled:
         return f"endpoint {clean(', '.join(lane.disabled), 40)} is gone (410)"
     if lane.breaker == "recovery":
         return "ramping up" + (f", at most {lane.rate:.0f}/s" if lane.rate else "")
+    return ""
+
+
+def _gated(lane: Lane, now: int) -> str:
+    if lane.closed is not None:
+        return f"{clean(lane.closed, 60)}, opens {until(lane.closed_until, now)}"
+    if lane.gate_until is not None and lane.gate_until > now:
+        return f"{clean(lane.gate_reason or 'gate', 40)}, opens {until(lane.gate_until, now)}"
     return ""
 
 

@@ -1,7 +1,9 @@
 """Volume caps: how many deliveries may succeed in a calendar period (S1.94).
 
 What may be used is reserved ahead on disk, a block at a time; after a crash all that was reserved
-counts as used. So a cap is never exceeded, and a crash forfeits at most a block.
+counts as used. So a cap is never exceeded, and a crash forfeits at most a block. A send that is
+under way when a period ends counts in the next one; only a crash between that end and the next
+commit, a few ms later, forgets those.
 """
 
 from zoneinfo import ZoneInfo
