@@ -21,11 +21,11 @@ from holdfast.api.door import HANDLERS
 from holdfast.api.schema import openapi
 from holdfast.cli import app
 from holdfast.errors import InvalidInput
-from holdfast.model import attempt, delivery, flow
+from holdfast.model import attempt, calendar, delivery, flow
 from holdfast.model import policy as policies
 from holdfast.model.delivery import TRANSITIONS, Status, Verb
 from holdfast.model.shape import describe
-from holdfast.policy import backoff, check, precedence
+from holdfast.policy import backoff, check, check_calendar, precedence
 from holdfast.telemetry import LogEvent
 
 HERE: Final = Path(__file__).parent
@@ -170,16 +170,40 @@ def configuration() -> str:
             policies.BreakerSettings,
             ranges=asked(policies.BreakerSettings(), lambda one: check.breaker(one, "breaker")),
         ),
+        *_calendars(),
         "## [flows.NAME]\n",
         _first(flow.Flow),
         fields(flow.Flow, without=("name",)),
         "## [[flows.NAME.steps]]\n",
         _first(flow.Step),
         fields(flow.Step),
+        "## [flows.NAME.contact_hours]\n",
+        _first(calendar.ContactHours),
+        fields(calendar.ContactHours),
         "## Variables\n",
         _variables(),
     ]
     return page("Configuration", _CONFIGURATION, *parts)
+
+
+def _calendars() -> Iterator[str]:
+    """Yield the sections of what goes by the calendar."""
+    week = (calendar.Period(days=("mon",), start="09:00", end="17:00"),)
+    hours = calendar.Hours(periods=week, mode="modulate")
+    checked = asked(hours, lambda one: check_calendar.hours(one, "hours"))
+    cap = calendar.Cap(maximum=1, per="day")
+    capped = asked(cap, lambda one: check_calendar.caps((one,), "caps"))
+    for title, kind, ranges in (
+        ("[recipients.NAME.hours]", calendar.Hours, checked),
+        ("[[recipients.NAME.hours.periods]]", calendar.Period, None),
+        ("[[recipients.NAME.hours.special]]", calendar.SpecialDay, None),
+        ("[recipients.NAME.maintenance]", calendar.Maintenance, None),
+        ("[[recipients.NAME.maintenance.windows]]", calendar.MaintenanceWindow, None),
+        ("[[recipients.NAME.caps]]", calendar.Cap, capped),
+    ):
+        yield f"## {title}\n"
+        yield _first(kind)
+        yield fields(kind, ranges=ranges or (lambda _: None))
 
 
 def _recipient_ranges() -> Ranges:

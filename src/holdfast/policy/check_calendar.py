@@ -26,7 +26,7 @@ def recipient(value: Recipient, field: str) -> None:
     if value.maintenance is not None:
         maintenance(value.maintenance, value.zone, f"{field}.maintenance")
     _periods(value.retry_windows, f"{field}.retry_windows")
-    _caps(value.caps, f"{field}.caps")
+    caps(value.caps, f"{field}.caps")
     for index, endpoint in enumerate(value.endpoints):
         if endpoint.region is not None:
             _region(endpoint.region, f"{field}.endpoints.{index}.region")
@@ -96,9 +96,10 @@ def contact_hours(value: ContactHours, field: str) -> None:
         zone(name, f"{field}.zones.{region}")
 
 
-def _caps(caps: Iterable[Cap], field: str) -> None:
+def caps(value: Iterable[Cap], field: str) -> None:
+    """Check volume caps."""
     seen: set[str] = set()
-    for index, cap in enumerate(caps):
+    for index, cap in enumerate(value):
         place = f"{field}.{index}"
         if not 1 <= cap.maximum <= CAP_MAX:
             raise InvalidInput(f"{place}.maximum", cap.maximum, f"1 to {CAP_MAX}")

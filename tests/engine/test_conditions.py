@@ -1,0 +1,174 @@
+"""Conditions of a flow on a whole engine: consent, regions, hours of contact."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from holdfast.errors import Conflict, HoldfastError, InvalidInput, NotFound
+from holdfast.model.calendar import (
+    ContactHours,
+    Period,
+    Weekday,
+)
+from holdfast.model.delivery import Status
+from holdfast.model.flow import Catalog
+from holdfast.model.policy import JitterKind, PolicySettings
+from holdfast.model.submission import Submission
+from holdfast.testing.channel import Scripted, always
+from holdfast.testing.clock import START, run
+from holdfast.testing.rig import Rig, catalog, recipient, running
+
+WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri")
+EVERY: Final[tuple[Weekday, ...]] = (*WEEKDAYS, "sat", "sun")
+EXACT: Final = PolicySettings(jitter=JitterKind.NONE, initial_delay=2.0, max_retries=3)
+LATE_MS: Final = 60_000
+"""How soon a wall clock that leapt is noticed."""
+
+
+def ms(text: str) -> int:
+    """Return an ISO instant as ms since the epoch."""
+    return round(datetime.fromisoformat(text).timestamp()) * 1000
+
+
+def later(seconds: float) -> datetime:
+    """Return so many seconds after the start."""
+    return datetime.fromtimestamp(START / 1000 + seconds, UTC)
+
+
+def conditions(made: Catalog, **fields: Any) -> Catalog:
+    """Return the catalog with conditions on its flow."""
+    flow = msgspec.structs.replace(made.flows["leads"], **fields)
+    return msgspec.structs.replace(made, flows={"leads": flow})
+
+
+async def leap(rig: Rig, at: int) -> None:
+    """Let the wall clock go to half a minute before an instant, and then pass it."""
+    rig.clock.set_wall(at - 30_000)
+    await rig.wait(120)
+
+
+def test_consent_that_expires_between_two_tries_ends_the_delivery() -> None:
+    """Attempt 1 goes out, attempt 2 does not: discarded CONSENT_EXPIRED (S1.127)."""
+    made = conditions(catalog(recipient(), policy=EXACT), consent_required=True)
+    rig = Rig(made, always(503))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, consent={"expires_at": later(1).isoformat()})
+            await rig.send(1)
+            await rig.wait(60)
+            first, second = await rig.deliveries(Status.DISCARDED)
+            assert (first.code, first.attempts, first.counted) == ("CONSENT_EXPIRED", 1, 1)
+            assert (second.code, second.attempts) == ("CONSENT_MISSING", 0)
+            assert [line.reason for line in await rig.store.notes(first.id, 9)] == [
+                "the consent has expired"
+            ]
+
+    run(main(), rig.clock)
+
+
+def test_a_skip_ends_the_steps_behind_it() -> None:
+    """In a sequential flow nothing follows a step that must not be sent."""
+    made = catalog(recipient("a"), recipient("b"), mode="sequential")
+    rig = Rig(conditions(made, consent_required=True))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            codes = [one.code for one in await rig.deliveries(Status.DISCARDED)]
+            assert codes == ["CONSENT_MISSING", "PREDECESSOR"]
+            assert rig.channel.sent == []
+
+    run(main(), rig.clock)
+
+
+def test_a_consent_record_must_be_readable() -> None:
+    """What Holdfast reads of a record is checked at the door, with place and range (promise 9)."""
+    rig = Rig(catalog(recipient()))
+
+    async def accept(consent: dict[str, Any]) -> object:
+        one = Submission(msgspec.Raw(b"{}"), consent=consent)
+        return (await rig.engine.intake.accept("leads", [one]))[0]
+
+    async def main() -> None:
+        async with running(rig):
+            for wrong in ({"expires_at": "tomorrow"}, {"revoked": 3}, {"certificate_url": 1}):
+                refused = await accept(wrong)
+                assert isinstance(refused, InvalidInput)
+                assert refused.field == f"consent.{next(iter(wrong))}"
+            assert not isinstance(await accept({"any": {"thing": [1]}}), HoldfastError)
+
+    run(main(), rig.clock)
+
+
+def test_a_revoked_consent_stops_what_waits_for_good() -> None:
+    """A revocation discards what waits; neither redrive nor replay brings it back."""
+    rig = Rig(catalog(recipient("a"), recipient("b"), policy=EXACT))
+    rig.channel.script = lambda request, _: Scripted(400 if request.recipient == "a" else 503)
+    who: dict[str, Any] = {"actor": "ann", "reason": "she called"}
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send(1)
+            await rig.wait(1)
+            found = await rig.engine.actions.revoke(receipt.message_id, **who)
+            assert {one.status for one in found} == {Status.DEAD, Status.DISCARDED}
+            dead, gone = sorted(found, key=lambda one: one.recipient)
+            assert gone.code == "CONSENT_REVOKED"
+            sent = len(rig.channel.sent)
+            with pytest.raises(Conflict, match="she called"):
+                await rig.engine.actions.redrive(dead.id, **who)
+            with pytest.raises(Conflict, match="revoked"):
+                await rig.engine.actions.replay(receipt.message_id, **who)
+            with pytest.raises(NotFound):
+                await rig.engine.actions.revoke("msg_none", **who)
+            await rig.wait(600)
+            assert len(rig.channel.sent) == sent
+
+    run(main(), rig.clock)
+
+
+def test_regions_that_may_not_be_mixed_are_not() -> None:
+    """A person of the EU is never sent to an endpoint elsewhere (S1.128)."""
+    inside, outside = recipient("inside"), recipient("outside")
+    endpoint = msgspec.structs.replace(inside.endpoints[0], region="EU")
+    inside = msgspec.structs.replace(inside, endpoints=(endpoint,))
+    rig = Rig(conditions(catalog(inside, outside), regions={"EU": ("EU",), "*": ("*",)}))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="EU")
+            await rig.send(1, region="US")
+            await rig.wait(5)
+            assert sorted(request.recipient for _, request in rig.channel.sent) == [
+                "inside",
+                "inside",
+                "outside",
+            ]
+            (skipped,) = await rig.deliveries(Status.DISCARDED)
+            assert (skipped.recipient, skipped.code) == ("outside", "REGION_NOT_ALLOWED")
+
+    run(main(), rig.clock)
+
+
+def test_hours_of_contact_hold_each_delivery_by_its_own_clock() -> None:
+    """15:06 UTC on a Sunday: London may be called, Tokyo is asleep until Monday (S1.96)."""
+    day = (Period(days=EVERY, start="09:00", end="20:00"),)
+    contact = ContactHours(periods=day, zone="Europe/London", zones={"JP": "Asia/Tokyo"})
+    rig = Rig(conditions(catalog(recipient()), contact_hours=contact))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="JP")
+            await rig.send(1)
+            await rig.wait(5)
+            (held,) = await rig.deliveries(Status.PENDING)
+            opens = ms("2025-06-16T09:00:00+09:00")
+            assert (held.due_at, held.hold_gate, held.attempts) == (opens, "contact_hours", 0)
+            await leap(rig, opens)
+            assert 0 <= rig.channel.sent[-1][0] - opens < LATE_MS
+
+    run(main(), rig.clock)
