@@ -118,6 +118,19 @@ def test_show_tells_the_timeline_and_why_it_waits(canned: Canned, run: Run) -> N
     assert "then retry at" in out
 
 
+def test_show_names_every_closed_gate(canned: Canned, run: Run) -> None:
+    """Each closed gate stands on a line of its own, with its reason, in the API's order."""
+    gates = [
+        {"gate": "hours", "until": None, "reason": "outside the business hours"},
+        {"gate": "contact_hours", "until": None, "reason": None},
+    ]
+    shown = DELIVERY | {"waiting": gates[0], "why_not_now": gates}
+    canned.on(f"GET /v1/deliveries/{DELIVERY['id']}", shown)
+    canned.on(f"GET /v1/deliveries/{DELIVERY['id']}/attempts", {"items": []})
+    out = run("show", DELIVERY["id"], "--url", canned.url)[1]
+    assert out.index("gate: hours (outside the business hours)\n") < out.index("contact hours\n")
+
+
 def test_nothing_from_outside_steers_the_terminal(canned: Canned, run: Run) -> None:
     """A partner's text is shown as text: no escape sequence, no markup."""
     canned.on(f"GET /v1/deliveries/{DELIVERY['id']}", DELIVERY)

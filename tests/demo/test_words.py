@@ -51,6 +51,10 @@ def test_until() -> None:
     [
         ({}, ""),
         ({"paused": "release"}, "paused: release"),
+        (
+            {"closed": "hours: outside the business hours", "closed_until": NOW + 7_200_000},
+            "hours: outside the business hours, opens in 2 h",
+        ),
         ({"breaker": "open", "next_probe": NOW + 12_000}, "next probe in 12 s"),
         ({"breaker": "open", "retry_at": NOW + 9_000}, "next probe in 9.0 s"),
         ({"breaker": "open", "manual": True}, "held open by a person"),
@@ -119,3 +123,13 @@ def test_sparklines() -> None:
     assert sparkline([0, 1, 2, 4], 6) == "  ▁▃▅█"
     assert sparkline([], 4) == "    "
     assert sparkline([0.0] * 9, 4) == "▁▁▁▁"
+
+
+def test_a_gate_of_the_calendar_is_read_from_the_lane() -> None:
+    """Of the closed gates the first that opens by the calendar is kept, with its reason."""
+    gates = [
+        {"gate": "paused", "until": None, "reason": "x"},
+        {"gate": "maintenance", "until": "2026-01-01T00:00:01.000Z", "reason": "new database"},
+    ]
+    read = lane({"recipient": "acme", "gates": gates})
+    assert (read.closed, read.closed_until) == ("maintenance: new database", 1_767_225_601_000)

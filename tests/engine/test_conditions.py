@@ -62,6 +62,10 @@ def test_consent_that_expires_between_two_tries_ends_the_delivery() -> None:
             first, second = await rig.deliveries(Status.DISCARDED)
             assert (first.code, first.attempts, first.counted) == ("CONSENT_EXPIRED", 1, 1)
             assert (second.code, second.attempts) == ("CONSENT_MISSING", 0)
+            assert (first.reason, second.reason) == (
+                "the consent has expired",
+                "the flow asks for a consent record",
+            )
             assert [line.reason for line in await rig.store.notes(first.id, 9)] == [
                 "the consent has expired"
             ]

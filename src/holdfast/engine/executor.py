@@ -155,6 +155,7 @@ class Executor:
             hold_gate=decision.gate,
             code=decision.code,
             in_doubt=delivery.in_doubt or lane.possibly_sent(delivery),
+            reason=decision.reason if decision.verb is Verb.SKIP else delivery.reason,
             updated_at=now,
             ended_at=0 if waits else now,
         )

@@ -115,7 +115,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
         code: why it ended (`RETRY_LIMIT_EXCEEDED`, `CANCELLED`, ...), else None.
         failure_class: class of the last failure, else None.
         http_status: status of the last reply, else None.
-        reason: normalised reason of the last failure, else None.
+        reason: normalised reason of the last failure, or of the skip, else None.
         original_event_id: event of attempt 0 (S1.5), else None.
         endpoint: name of an endpoint an operator chose for it, else None.
         policy: an operator's policy for it as JSON text, else None.
