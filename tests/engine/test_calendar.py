@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.channel import Request
+from holdfast.engine.timetable import Timetable
 from holdfast.model.calendar import (
     Cap,
     ContactHours,
@@ -23,6 +24,7 @@ from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Catalog, Recipient
 from holdfast.model.lane import BreakerState
 from holdfast.model.policy import JitterKind, PolicySettings
+from holdfast.policy.decide import Gate
 from holdfast.testing.channel import Scripted, in_order
 from holdfast.testing.clock import START, VirtualClock, run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
@@ -180,6 +182,18 @@ def test_batch_windows_are_for_retries_only() -> None:
             assert len(await rig.deliveries(Status.DELIVERED)) == 3
 
     run(main(), rig.clock)
+
+
+def test_the_calendars_are_read_once_until_their_next_boundary() -> None:
+    """Between two boundaries the answer is the same object: a send costs one comparison."""
+    partner = recipient(hours=OFFICE)
+    timetable = Timetable(partner, (), START, lambda: None)
+    monday = ms("2025-06-16T09:00:00+00:00")
+    closed = timetable.gate(START, 0)
+    assert closed == (Gate.HOURS, monday)
+    assert timetable.gate(monday - 1, 0) is closed
+    assert timetable.gate(monday, 0) is None
+    assert timetable.gate(START, 0) == closed  # also when the clock is set back
 
 
 # -- caps -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from holdfast.model.delivery import Status
 from holdfast.model.flow import Catalog
 from holdfast.model.policy import JitterKind, PolicySettings
 from holdfast.model.submission import Submission
-from holdfast.testing.channel import Scripted, always
+from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import START, run
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
@@ -154,6 +154,27 @@ def test_regions_that_may_not_be_mixed_are_not() -> None:
             ]
             (skipped,) = await rig.deliveries(Status.DISCARDED)
             assert (skipped.recipient, skipped.code) == ("outside", "REGION_NOT_ALLOWED")
+
+    run(main(), rig.clock)
+
+
+def test_a_fallback_must_be_allowed_too() -> None:
+    """When the first endpoint is gone, nobody's data goes to a second one in another region."""
+    first = recipient().endpoints[0]
+    second = msgspec.structs.replace(first, name="second", region="US")
+    partner = recipient(endpoints=(msgspec.structs.replace(first, region="EU"), second))
+    made = conditions(catalog(partner), regions={"EU": ("EU",), "*": ("*",)})
+    rig = Rig(made, in_order(410, 200))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="EU")
+            await rig.wait(1)
+            await rig.send(1, region="US")
+            await rig.wait(60)
+            assert [request.endpoint.name for _, request in rig.channel.sent] == ["main", "second"]
+            (skipped,) = await rig.deliveries(Status.DISCARDED)
+            assert skipped.code == "REGION_NOT_ALLOWED"
 
     run(main(), rig.clock)
 

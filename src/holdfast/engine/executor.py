@@ -108,8 +108,15 @@ class Executor:
 
     async def _claim_and_send(self, lane: Lane, waiting: Waiting) -> None:
         claimed = await self._claim(lane, waiting.delivery)
-        if claimed is not None:
-            await self._send(lane, Waiting(claimed, waiting.message))
+        if claimed is None:
+            return
+        waiting = Waiting(claimed, waiting.message)
+        now = self._clock.now()
+        refusal = self._refuse_by_flow(lane, waiting, now)  # the claim took its time
+        if refusal is not None:
+            self._end(lane, claimed, refusal, now)
+            return
+        await self._send(lane, waiting)
 
     # -- before the send --------------------------------------------------------------------
 
