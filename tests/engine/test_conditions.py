@@ -135,6 +135,47 @@ def test_a_revoked_consent_stops_what_waits_for_good() -> None:
     run(main(), rig.clock)
 
 
+def test_a_late_success_sets_nothing_going_after_a_revocation() -> None:
+    """The send under way succeeds and counts; the steps behind it stay discarded."""
+    made = catalog(recipient("a"), recipient("b"), recipient("c"), mode="sequential")
+    rig = Rig(made, always(200, takes_ms=5000))
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send(1)
+            await rig.wait(1)
+            await rig.engine.actions.revoke(receipt.message_id, actor="ann", reason="she called")
+            await rig.wait(60)
+            found = {one.recipient: (one.status, one.code) for one in await rig.deliveries()}
+            assert found["a"][0] is Status.DELIVERED
+            gone = (Status.DISCARDED, "CONSENT_REVOKED")
+            assert (found["b"], found["c"]) == (gone, gone)
+            assert len(rig.channel.sent) == 1
+
+    run(main(), rig.clock)
+
+
+def test_a_proof_sets_nothing_going_after_a_revocation() -> None:
+    """A person may say that a step was delivered; what waited behind it is not sent."""
+    made = catalog(recipient("a"), recipient("b"), mode="sequential")
+    rig = Rig(made, always(400))
+    who: dict[str, Any] = {"actor": "ann", "reason": "she called"}
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send(1)
+            await rig.wait(5)
+            await rig.engine.actions.revoke(receipt.message_id, **who)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            await rig.engine.actions.prove(dead.id, **who)
+            await rig.wait(60)
+            (gone,) = await rig.deliveries(Status.DISCARDED)
+            assert gone.code == "CONSENT_REVOKED"
+            assert len(rig.channel.sent) == 1
+
+    run(main(), rig.clock)
+
+
 def test_regions_that_may_not_be_mixed_are_not() -> None:
     """A person of the EU is never sent to an endpoint elsewhere (S1.128)."""
     inside, outside = recipient("inside"), recipient("outside")

@@ -96,8 +96,11 @@ class Actions:
                 fields["endpoint"] = self.book.endpoint(recipient, endpoint).name
             return fields
 
-        await consents.check(self._store, await self._views.delivery(delivery_id))
-        return await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
+        message_id = (await self._views.delivery(delivery_id)).message_id
+        await consents.check(self._store, message_id)
+        changed = await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
+        await self._uphold(message_id)
+        return changed
 
     async def _check_order(self, delivery_id: str) -> None:
         delivery = await self._store.get(delivery_id)
@@ -148,10 +151,19 @@ class Actions:
         await self._views.message(message_id)
         self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
         await self._writer.flush()  # from here on nothing brings it back
-        query = Find(message_id=message_id, status=Status.PENDING, limit=STEPS_MAX)
-        for delivery in await self._store.find(query):
-            await self._skip(delivery.id, actor=actor, reason=reason)
+        await self._skip_waiting(message_id, actor=actor, reason=reason)
         return await self._store.find(Find(message_id=message_id, limit=STEPS_MAX))
+
+    async def _uphold(self, message_id: str) -> None:
+        """Skip what a person's action set going although the consent was revoked meanwhile."""
+        reason = await consents.revoked(self._store, message_id)
+        if reason is not None:
+            await self._skip_waiting(message_id, actor="engine", reason=reason)
+
+    async def _skip_waiting(self, message_id: str, *, actor: str, reason: str) -> None:
+        query = Find(message_id=message_id, status=Status.PENDING, limit=STEPS_MAX)
+        for delivery in consents.last_first(await self._store.find(query)):
+            await self._skip(delivery.id, actor=actor, reason=reason)
 
     async def _skip(self, delivery_id: str, *, actor: str, reason: str) -> None:
         fields = {"code": Code.CONSENT_REVOKED, "due_at": NEVER, "hold_gate": None}
@@ -179,10 +191,12 @@ class Actions:
 
     async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
         """Mark a dead or discarded delivery delivered by hand; the reason holds the proof."""
-        return await self._change(
+        changed = await self._change(
             Verb.PROVE, delivery_id, lambda _, __: {"code": Code.BY_HAND}, actor=actor,
             reason=reason,
         )  # fmt: skip
+        await self._uphold(changed.message_id)
+        return changed
 
     async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
         """Set the earliest next send of a pending delivery, in ms since the epoch."""
@@ -256,7 +270,7 @@ class Actions:
             raise NotFound(f"no message {message_id!r}")
         if old.sealed is None:
             raise Conflict(f"the payload of {message_id} was purged; send it again")
-        await consents.check_message(self._store, message_id)
+        await consents.check(self._store, message_id)
         result = await self._intake.again(old)
         note = Note(self._clock.now(), actor, "replay", message_id, reason, result.message_id)
         self._writer.note(note)
