@@ -21,7 +21,7 @@ from holdfast.api.door import HANDLERS
 from holdfast.api.schema import openapi
 from holdfast.cli import app
 from holdfast.errors import InvalidInput
-from holdfast.model import attempt, delivery, flow
+from holdfast.model import attempt, delivery, flow, throttle
 from holdfast.model import policy as policies
 from holdfast.model.delivery import TRANSITIONS, Status, Verb
 from holdfast.model.shape import describe
@@ -169,6 +169,12 @@ def configuration() -> str:
         fields(
             policies.BreakerSettings,
             ranges=asked(policies.BreakerSettings(), lambda one: check.breaker(one, "breaker")),
+        ),
+        "## [recipients.NAME.limits]\n",
+        _first(throttle.RateLimits),
+        fields(
+            throttle.RateLimits,
+            ranges=asked(throttle.RateLimits(), lambda one: check.rate_limits(one, "limits")),
         ),
         "## [flows.NAME]\n",
         _first(flow.Flow),

@@ -410,6 +410,7 @@ def why(value: Delivery, lane: LaneView) -> Waiting:
     opens = _opens(lane)
     if lane.gate is not None and value.due_at <= opens:
         reasons = {"paused": lane.paused, "breaker": lane.reason, "rate": lane.gate_reason}
+        reasons["limit"] = lane.gate_reason
         return Waiting(lane.gate, iso(opens), reasons.get(lane.gate))
     return Waiting(value.hold_gate or "backoff", iso(value.due_at))
 
@@ -418,7 +419,7 @@ def _opens(lane: LaneView) -> int:
     """Return when the lane's gate may open by itself, `NEVER` when it needs more than time."""
     if lane.gate == "breaker":
         return lane.next_probe or NEVER
-    return lane.gate_until if lane.gate == "rate" else NEVER
+    return lane.gate_until if lane.gate in {"rate", "limit"} else NEVER
 
 
 def _origin(url: str) -> str:

@@ -17,6 +17,7 @@ from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
+from holdfast.engine.limiter import Limiter
 from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.meter import Meter
@@ -27,6 +28,7 @@ from holdfast.errors import ConfigError
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
+from holdfast.policy import limit
 from holdfast.policy.decide import Gate
 from holdfast.store import Accept, Counts, Ownership, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
@@ -176,6 +178,7 @@ class Engine:
             buffer_rows=settings.buffer_rows,
             buffer_total=settings.buffer_total,
             on_tick=self.writer.lane_changed,
+            on_reserve=self._reserve_sends,
         )
         self.sampler = Sampler(
             self.clock,
@@ -270,6 +273,7 @@ class Engine:
         self.intake.full = "Holdfast is stopping"
         await self.dispatcher.stop()
         gave_back = await self._finish_sends()
+        self._save_windows()
         written = await self.writer.stop()
         if written and not self.lost.is_set():
             await self.store.release(self.ownership.epoch)
@@ -297,7 +301,33 @@ class Engine:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
             lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
+            if limit.windows(recipient.limits):
+                lane.limiter = Limiter(
+                    recipient.limits, state.windows, self.clock.now(), clean=self.ownership.clean
+                )
         return lane
+
+    def _reserve_sends(self, lane: Lane) -> None:
+        """Save what a lane may send under its long limits; once on disk it may send that much."""
+        limiter = lane.limiter
+        if limiter is None:
+            return
+
+        def landed() -> None:
+            limiter.reserved()
+            self.dispatcher.stir(lane)
+
+        windows = limiter.reserve(self.clock.now())
+        lane.state = msgspec.structs.replace(lane.state, windows=windows)
+        self.writer.save_lane(lane.state, landed)
+
+    def _save_windows(self) -> None:
+        """Leave to the next owner exactly what was sent under limits."""
+        for lane in self.dispatcher.lanes.values():
+            if lane.limiter is not None:
+                windows = lane.limiter.exact(self.clock.now())
+                lane.state = msgspec.structs.replace(lane.state, windows=windows)
+                self.writer.save_lane(lane.state)
 
     def _announce(self, accept: Accept) -> Callable[[Accept], None]:
         """Note how the lanes stand before the commit; return what hands the deliveries over."""

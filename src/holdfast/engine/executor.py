@@ -132,7 +132,7 @@ class Executor:
 
     def _end(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> None:
         """Settle a delivery that was not sent."""
-        lane.returned()
+        lane.unsent()
         waits = decision.verb is Verb.HOLD
         after = msgspec.structs.replace(
             delivery,
@@ -167,7 +167,7 @@ class Executor:
             return None  # nothing is written any more: the next owner sends it
         if applied.applied:
             return claimed
-        lane.returned()
+        lane.unsent()
         self._settled(lane, claimed, applied)
         return None
 
@@ -186,6 +186,8 @@ class Executor:
         flight = Flight(
             lane, delivery, route, endpoint, now, record.is_probe(lane), asyncio.current_task()
         )
+        if lane.limiter is not None:
+            lane.limiter.began(now)
         self.in_flight[delivery.id] = flight
         request = Request(
             endpoint,

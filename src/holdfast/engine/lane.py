@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from holdfast.engine.journal import SETUP_REFUSALS
+from holdfast.engine.limiter import Limiter
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.flow import Endpoint, Recipient
@@ -59,6 +60,8 @@ class Lane:
         self._rate_at = 0
         self._streak: Counter[str] = Counter()
         """Counted failures since the last success, by delivery ..."""
+        self.limiter: Limiter | None = None
+        """The recipient's rate limits, None: it has none."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
 
@@ -75,6 +78,8 @@ class Lane:
             return Gate.CREDENTIALS, NEVER
         if state.gate_until > now:
             return Gate.RATE, state.gate_until
+        if self.limiter is not None and (opens := self.limiter.opens_at(now)) > now:
+            return Gate.LIMIT, opens
         return self._breaker_gate(now)
 
     def _breaker_gate(self, now: int) -> tuple[Gate, int] | None:
@@ -220,6 +225,8 @@ class Lane:
         self.buffered.discard(delivery_id)
         self.busy.add(delivery_id)
         self.in_flight += 1
+        if self.limiter is not None:
+            self.limiter.taken(now)
         rate = breakers.rate(self.state.breaker, self.recipient.breaker)
         if rate is not None:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
@@ -242,6 +249,12 @@ class Lane:
     def returned(self) -> None:
         """Note that a send ended; its delivery stays busy until it is settled."""
         self.in_flight -= 1
+
+    def unsent(self) -> None:
+        """Note that a delivery that was taken is not sent; it stays busy until it is settled."""
+        self.in_flight -= 1
+        if self.limiter is not None:
+            self.limiter.dropped()
 
     def settled(self, delivery: Delivery, *, waits: bool) -> None:
         """Note that a delivery's change is on disk; `waits`: it will be due again."""

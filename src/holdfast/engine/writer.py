@@ -64,6 +64,8 @@ class Writer:
         self._accepts: list[tuple[Accept, OnAccepted]] = []
         self._transitions: list[tuple[Transition, OnApplied]] = []
         self._lanes: dict[str, LaneState] = {}
+        self._landed: list[Callable[[], None]] = []
+        """Who wants to know that the queued lanes are on disk."""
         self._notes: list[Note] = []
         self._snapshots: dict[str, Snapshot] = {}
         self._written: set[str] = set()
@@ -154,9 +156,11 @@ class Writer:
         self.apply(transition, done)
         return await answer
 
-    def save_lane(self, state: LaneState) -> None:
-        """Queue a lane's state; a newer one replaces it."""
+    def save_lane(self, state: LaneState, landed: Callable[[], None] | None = None) -> None:
+        """Queue a lane's state, which a newer one replaces; `landed` is called after the commit."""
         self._lanes[state.recipient] = state
+        if landed is not None:
+            self._landed.append(landed)
         self._stir()
 
     def lane_changed(self, before: LaneState, after: LaneState) -> None:
@@ -218,6 +222,7 @@ class Writer:
         transitions = self._transitions[:BATCH_MAX]
         del self._transitions[:BATCH_MAX]
         lanes, self._lanes = self._lanes, {}
+        landed, self._landed = self._landed, []
         notes, self._notes = self._notes, []
         snapshots, self._snapshots = self._snapshots, {}
         now = self._clock.now()
@@ -240,9 +245,12 @@ class Writer:
             self._snapshots = snapshots | self._snapshots
             self._written.difference_update(snapshots)
             self._lanes = lanes | self._lanes
+            self._landed = landed + self._landed
             self._notes = notes + self._notes
             return await self._singly(accepts, transitions, error)
         _deliver(accepts, transitions, committed)
+        for tell in landed:
+            tell()
         self._on_commit()
         return True
 

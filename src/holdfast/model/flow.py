@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.model.policy import BreakerSettings, PolicySettings
+from holdfast.model.throttle import RateLimits
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"):
@@ -91,6 +92,7 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         concurrency: most sends at once.
         weight: share of sends when lanes compete.
         description: for people.
+        limits: most sends in a second, a minute, an hour, a day.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     concurrency: int = 16
     weight: float = 1.0
     description: str = ""
+    limits: RateLimits = RateLimits()
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.throttle import WindowUse
+
 
 class BreakerState(StrEnum):
     """closed -> open -> half_open -> recovery -> closed (C27, S2.37-S2.40)."""
@@ -61,6 +63,7 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
         disabled: endpoint names that answered 410.
         stamp: last unclean take-over; what was due before it may have been sent.
         revision: raised by every save.
+        windows: what was sent and reserved under the recipient's rate limits.
     """
 
     recipient: str
@@ -72,3 +75,4 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
     disabled: tuple[str, ...] = ()
     stamp: int = 0
     revision: int = 0
+    windows: tuple[WindowUse, ...] = ()

@@ -19,7 +19,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         next_probe: the next probing send.
         rate: sends per second that the pacer allows now, None: not limited.
         gate: the first closed gate of the lane, None when it may send.
-        gate_until: no send before this instant (Retry-After).
+        gate_until: no send before this instant (Retry-After, or the recipient's rate limits).
         gate_reason: why.
         paused: reason of the pause, None when running.
         disabled: endpoint names that answered 410.

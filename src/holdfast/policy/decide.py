@@ -59,6 +59,8 @@ class Gate(StrEnum):
     """The recipient refused our credentials or set-up three times in a row."""
     ENDPOINT = "endpoint"
     """Every endpoint answered 410."""
+    LIMIT = "limit"
+    """The recipient's rate limits: it got all it may get for now."""
     BREAKER = "breaker"
     """The recipient is down, or a probe is under way."""
     RATE = "rate"
