@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.engine.limiter import Limiter
+from holdfast.engine.throttle import Throttle
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.flow import Endpoint, Recipient
@@ -21,6 +22,7 @@ from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 from holdfast.policy import priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
+from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
 
 RATE_HALF_LIFE_MS: Final = 10_000.0
@@ -62,6 +64,8 @@ class Lane:
         """Counted failures since the last success, by delivery ..."""
         self.limiter: Limiter | None = None
         """The recipient's rate limits, None: it has none."""
+        self.throttle: Throttle | None = None
+        """The partner's quota and refusals, None: it never spoke of them."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
 
@@ -78,9 +82,21 @@ class Lane:
             return Gate.CREDENTIALS, NEVER
         if state.gate_until > now:
             return Gate.RATE, state.gate_until
+        if self.throttle is not None or self.limiter is not None:
+            limited = self._limit_gate(now)
+            if limited is not None:
+                return limited
+        return self._breaker_gate(now)
+
+    def _limit_gate(self, now: int) -> tuple[Gate, int] | None:
+        """Return the partner's quota or the recipient's limits, when they are closed."""
+        if self.throttle is not None:
+            opens = self.throttle.opens_at(now, self.in_flight)
+            if opens > now:
+                return Gate.RATE, opens
         if self.limiter is not None and (opens := self.limiter.opens_at(now)) > now:
             return Gate.LIMIT, opens
-        return self._breaker_gate(now)
+        return None
 
     def _breaker_gate(self, now: int) -> tuple[Gate, int] | None:
         breaker = self.state.breaker
@@ -227,6 +243,8 @@ class Lane:
         self.in_flight += 1
         if self.limiter is not None:
             self.limiter.taken(now)
+        if self.throttle is not None:
+            self.throttle.taken(now)
         rate = breakers.rate(self.state.breaker, self.recipient.breaker)
         if rate is not None:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
@@ -266,6 +284,8 @@ class Lane:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
         if outcome.ok:
             self._count_success(now)
+            if self.throttle is not None:
+                self.throttle.accepted(started_at)
             if self._streak:
                 self._streak.clear()
         breaker = breakers.record(
@@ -318,6 +338,28 @@ class Lane:
             return False
         self.state = msgspec.structs.replace(self.state, gate_until=until, gate_reason=reason)
         return True
+
+    def heard(self, quota: Quota, max_ms: int, now: int, rng: random.Random) -> bool:
+        """Keep to the partner's quota (RateLimit fields); tell whether the state must be saved.
+
+        Args:
+            quota: what a reply said, of any outcome.
+            max_ms: most patience that the policy allows.
+            now: ms since the epoch.
+            rng: draws the spread, so that senders do not come back together.
+        """
+        wait = min(quota.wait_ms, max_ms)
+        if quota.remaining > 0:
+            self.throttle = self.throttle or Throttle()
+            self.throttle.heard(Quota(quota.remaining, max(1, wait)), now, self.in_flight)
+            return False
+        spread = rng.uniform(0, 0.1 * wait + 100)
+        return self.hint(now + wait + round(spread), "the partner's quota is used up")
+
+    def refused(self, started_at: int, now: int) -> int:
+        """Note a 429 and return the least time in ms that the lane must stay closed."""
+        self.throttle = self.throttle or Throttle()
+        return self.throttle.refused(started_at, now)
 
     def disable(self, endpoint: str) -> bool:
         """Take an endpoint out of use (410); tell whether that is news."""

@@ -167,4 +167,6 @@ def _limited(lane: Lane, gate: tuple[Gate, int] | None, now: int) -> tuple[int, 
         return gate[1], "its rate limits are used up"
     if lane.state.gate_until > now:
         return lane.state.gate_until, lane.state.gate_reason
+    if gate is not None and gate[0] is Gate.RATE:
+        return gate[1], "the partner's quota"
     return 0, None
