@@ -176,6 +176,12 @@ def configuration() -> str:
             throttle.RateLimits,
             ranges=asked(throttle.RateLimits(), lambda one: check.rate_limits(one, "limits")),
         ),
+        "## [recipients.NAME.budget] and [accounts.NAME.budget]\n",
+        _first(throttle.BudgetSettings),
+        fields(
+            throttle.BudgetSettings,
+            ranges=asked(throttle.BudgetSettings(), lambda one: check.budget(one, "budget")),
+        ),
         "## [flows.NAME]\n",
         _first(flow.Flow),
         fields(flow.Flow, without=("name",)),

@@ -340,7 +340,7 @@ def _catalog(raw: dict[str, Any], tables: dict[str, Any]) -> Catalog:
         limits=_convert(raw.get("limits", {}), Limits, "limits"),
         templates={name: read for name, _, _, read in named("templates", PolicySettings)},
         accounts={
-            name: Account(name=name, policy=read.policy)
+            name: Account(name=name, **msgspec.structs.asdict(read))
             for name, _, _, read in named("accounts", tables["account"])
         },
         recipients={

@@ -290,6 +290,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: Instant | None
     concurrency: int
     weight: float
+    retries_at: Instant | None
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -412,6 +413,8 @@ def why(value: Delivery, lane: LaneView) -> Waiting:
         reasons = {"paused": lane.paused, "breaker": lane.reason, "rate": lane.gate_reason}
         reasons["limit"] = lane.gate_reason
         return Waiting(lane.gate, iso(opens), reasons.get(lane.gate))
+    if value.attempt > 0 and value.due_at < lane.retries_at:
+        return Waiting("budget", iso(lane.retries_at), "the retry budget is empty")
     return Waiting(value.hold_gate or "backoff", iso(value.due_at))
 
 

@@ -113,7 +113,7 @@ class Dispatcher:
             self._enqueue(lane)
             return True
         if not lane.refilling:  # the end of the refill looks again
-            self._set_timer(lane, min(lane.next_due, lane.head_due()), now)
+            self._set_timer(lane, min(lane.next_due, lane.next_send(now)), now)
         return False
 
     def _gated(self, lane: Lane, gate: Gate, until: int) -> None:

@@ -21,11 +21,12 @@ from holdfast.engine.limiter import Limiter
 from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.meter import Meter
+from holdfast.engine.purse import Purse, RetryBudget
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
 from holdfast.errors import ConfigError
-from holdfast.model.flow import Catalog
+from holdfast.model.flow import Account, Catalog, Recipient
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import limit
@@ -164,6 +165,7 @@ class Engine:
         settings = self.settings
         book = Book(self.catalog)
         self._states: dict[str, LaneState] = {}
+        self._purses: dict[str, Purse] = {}
         self.writer = self.writer_type(
             self.store,
             self.clock,
@@ -301,11 +303,21 @@ class Engine:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
             lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
+            lane.budget = self._retry_budget(recipient)
             if limit.windows(recipient.limits):
                 lane.limiter = Limiter(
                     recipient.limits, state.windows, self.clock.now(), clean=self.ownership.clean
                 )
         return lane
+
+    def _retry_budget(self, recipient: Recipient) -> RetryBudget | None:
+        """Return what retries of a recipient are paid from."""
+        account = self.catalog.accounts.get(recipient.account) or Account(name=recipient.account)
+        if not (recipient.budget.enabled or account.budget.enabled):
+            return None
+        now = self.clock.now()
+        shared = self._purses.setdefault(account.name, Purse(account.budget, now))
+        return RetryBudget(Purse(recipient.budget, now), shared)
 
     def _reserve_sends(self, lane: Lane) -> None:
         """Save what a lane may send under its long limits; once on disk it may send that much."""

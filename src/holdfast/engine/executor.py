@@ -247,6 +247,8 @@ class Executor:
         )
         decision = self._decide(tried, lane, now)
         self._count(tried, decision)
+        if outcome.ok and delivery.attempt and lane.budget is not None and not flight.probe:
+            lane.budget.refund(delivery.failure_class)
         if not outcome.ok:
             save = self._teach(lane, tried, decision, now) or save
         if outcome.retry_after_ms is None and (told := quota(reply.headers, now)) is not None:

@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.engine.limiter import Limiter
+from holdfast.engine.purse import RetryBudget
 from holdfast.engine.throttle import Throttle
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
@@ -66,6 +67,8 @@ class Lane:
         """The recipient's rate limits, None: it has none."""
         self.throttle: Throttle | None = None
         """The partner's quota and refusals, None: it never spoke of them."""
+        self.budget: RetryBudget | None = None
+        """What retries are paid from, None: they are not counted."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
 
@@ -152,9 +155,18 @@ class Lane:
 
     def wants(self, now: int, low_water: int) -> bool:
         """Tell whether the store should be asked for more."""
-        if self.refilling or len(self.buffered) > low_water:
+        if self.refilling:
             return False
+        if len(self.buffered) > low_water:
+            return self._wants_firsts(now, low_water)
         return not self.emptied or self.next_due <= now
+
+    def _wants_firsts(self, now: int, low_water: int) -> bool:
+        """Tell whether retries that wait for the budget keep first tries out of the buffer."""
+        budget = self.budget
+        if budget is None or not self.retries_at(now) or self.emptied or not budget.firsts_left:
+            return False
+        return sum(len(band) for band in self.bands[::2]) <= low_water
 
     def refill_begins(self) -> frozenset[str]:
         """Note the start of a refill and return the ids it must leave out."""
@@ -171,6 +183,8 @@ class Lane:
             if waiting.delivery.id not in self._changed:
                 self.push(waiting)
         self.emptied = page.emptied and not self._changed
+        if self.budget is not None:
+            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
         self.next_due = min(page.next_due, self._noted_due)
 
     def refill_failed(self) -> None:
@@ -234,7 +248,7 @@ class Lane:
 
         One that waits unsettled of an earlier send is never given out twice.
         """
-        best = priority.choose(self.bands, now)
+        best = self._choose(now)
         if best is None:
             return None
         _, delivery_id, waiting = heapq.heappop(self.bands[best])
@@ -250,9 +264,43 @@ class Lane:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
         return waiting
 
+    def _choose(self, now: int) -> int | None:
+        """Return the band to serve; a retry that the budget cannot pay gives way to first tries."""
+        best = priority.choose(self.bands, now)
+        budget = self.budget
+        if budget is None or best is None:
+            return best
+        if best % 2 == 1:
+            if self.state.breaker.state is BreakerState.HALF_OPEN:
+                return best  # a probe: the breaker lets one out at a time
+            delivery = self.bands[best][0][2].delivery
+            if budget.retry(delivery.id, delivery.failure_class, now):
+                return best
+            best = priority.choose(
+                [() if i % 2 else band for i, band in enumerate(self.bands)], now
+            )
+        if best is not None:
+            budget.first()
+        return best
+
+    def retries_at(self, now: int) -> int:
+        """Return until when the budget keeps retries, 0: it does not."""
+        budget = self.budget
+        if budget is None or budget.closed_until <= now:
+            return 0
+        return 0 if self.state.breaker.state is BreakerState.HALF_OPEN else budget.closed_until
+
     def has_due(self, now: int) -> bool:
-        """Tell whether the buffer holds something that is due."""
-        return bool(self.buffered) and self.head_due() <= now
+        """Tell whether the buffer holds something that is due and that the budget lets go."""
+        return bool(self.buffered) and self.next_send(now) <= now
+
+    def next_send(self, now: int) -> int:
+        """Return when the buffer's next send is due, `NEVER` when it is empty."""
+        closed_until = self.retries_at(now)
+        if not closed_until:
+            return self.head_due()
+        heads = ((i, band[0][0]) for i, band in enumerate(self.bands) if band)
+        return min((max(due, closed_until) if i % 2 else due for i, due in heads), default=NEVER)
 
     def head_due(self) -> int:
         """Return the lowest due in the buffer, `NEVER` when it is empty."""

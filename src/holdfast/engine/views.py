@@ -158,6 +158,7 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         last_success_at=breaker.last_success_at,
         concurrency=recipient.concurrency,
         weight=recipient.weight,
+        retries_at=lane.retries_at(now),
     )
 
 

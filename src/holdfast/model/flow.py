@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.model.policy import BreakerSettings, PolicySettings
-from holdfast.model.throttle import RateLimits
+from holdfast.model.throttle import BudgetSettings, RateLimits
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"):
@@ -93,6 +93,7 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         weight: share of sends when lanes compete.
         description: for people.
         limits: most sends in a second, a minute, an hour, a day.
+        budget: how many retries there may be beside first tries.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     weight: float = 1.0
     description: str = ""
     limits: RateLimits = RateLimits()
+    budget: BudgetSettings = BudgetSettings()
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -154,10 +156,12 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     Attributes:
         name: as flows and recipients name it.
         policy: settings on the account level.
+        budget: how many retries all its recipients may get together, beside first tries.
     """
 
     name: str = "default"
     policy: PolicySettings = PolicySettings()
+    budget: BudgetSettings = BudgetSettings()
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -34,6 +34,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         last_success_at: time of the last success.
         concurrency: most sends at once.
         weight: share of sends when lanes compete.
+        retries_at: until when retries wait for the retry budget.
     """
 
     recipient: str
@@ -61,3 +62,4 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: int = 0
     concurrency: int = 16
     weight: float = 1.0
+    retries_at: int = 0

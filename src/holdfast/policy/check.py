@@ -25,7 +25,7 @@ from holdfast.model.policy import (
     Rule,
     Strategy,
 )
-from holdfast.model.throttle import RateLimits
+from holdfast.model.throttle import BudgetSettings, RateLimits
 from holdfast.policy.extract import check_path
 from holdfast.policy.failure import check_term, status_range
 
@@ -233,12 +233,19 @@ def rate_limits(value: RateLimits, field: str) -> None:
             number(f"{field}.{key}", most, 1, 1_000_000_000)
 
 
+def budget(value: BudgetSettings, field: str) -> None:
+    """Check a retry budget: time must pay something in, or retries could wait for ever."""
+    number(f"{field}.ratio", value.ratio, 0, 100)
+    number(f"{field}.min_rate", value.min_rate, 0.01, 100_000)
+
+
 def recipient(value: Recipient, field: str) -> None:
     """Check a recipient, except its policy."""
     breaker(value.breaker, f"{field}.breaker")
     number(f"{field}.concurrency", value.concurrency, 1, 10_000)
     number(f"{field}.weight", value.weight, 0.01, 100)
     rate_limits(value.limits, f"{field}.limits")
+    budget(value.budget, f"{field}.budget")
     if not value.endpoints:
         raise InvalidInput(f"{field}.endpoints", (), "at least one endpoint")
     unique(f"{field}.endpoints", (endpoint.name for endpoint in value.endpoints))

@@ -61,6 +61,8 @@ class Gate(StrEnum):
     """Every endpoint answered 410."""
     LIMIT = "limit"
     """The recipient's rate limits: it got all it may get for now."""
+    BUDGET = "budget"
+    """The retry budget is empty: retries wait, first tries go on."""
     BREAKER = "breaker"
     """The recipient is down, or a probe is under way."""
     RATE = "rate"
