@@ -21,7 +21,7 @@ from holdfast.api.door import HANDLERS
 from holdfast.api.schema import openapi
 from holdfast.cli import app
 from holdfast.errors import InvalidInput
-from holdfast.model import attempt, calendar, delivery, flow
+from holdfast.model import attempt, calendar, delivery, flow, throttle
 from holdfast.model import policy as policies
 from holdfast.model.delivery import TRANSITIONS, Status, Verb
 from holdfast.model.shape import describe
@@ -171,6 +171,18 @@ def configuration() -> str:
             ranges=asked(policies.BreakerSettings(), lambda one: check.breaker(one, "breaker")),
         ),
         *_calendars(),
+        "## [recipients.NAME.limits]\n",
+        _first(throttle.RateLimits),
+        fields(
+            throttle.RateLimits,
+            ranges=asked(throttle.RateLimits(), lambda one: check.rate_limits(one, "limits")),
+        ),
+        "## [recipients.NAME.budget] and [accounts.NAME.budget]\n",
+        _first(throttle.BudgetSettings),
+        fields(
+            throttle.BudgetSettings,
+            ranges=asked(throttle.BudgetSettings(), lambda one: check.budget(one, "budget")),
+        ),
         "## [flows.NAME]\n",
         _first(flow.Flow),
         fields(flow.Flow, without=("name",)),

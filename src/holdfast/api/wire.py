@@ -292,6 +292,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: Instant | None
     concurrency: int
     weight: float
+    retries_at: Instant | None
     gates: list[Waiting] = []
 
 

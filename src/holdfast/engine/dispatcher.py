@@ -45,6 +45,7 @@ class Dispatcher:
         buffer_rows: most buffered deliveries of a lane, per band.
         buffer_total: most buffered deliveries of all lanes.
         on_tick: told the states before and after time moved a lane's breaker on.
+        on_reserve: asked to save what a lane may send under its long limits.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Dispatcher:
         buffer_rows: int,
         buffer_total: int,
         on_tick: Callable[[LaneState, LaneState], None],
+        on_reserve: Callable[[Lane], None],
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self._store = store
@@ -64,6 +66,7 @@ class Dispatcher:
         self._rows = buffer_rows
         self._total = buffer_total
         self._on_tick = on_tick
+        self._on_reserve = on_reserve
         self.buffered = 0
         self.unsettled = 0
         self.held: Gate | None = Gate.STORE
@@ -95,6 +98,8 @@ class Dispatcher:
             self._on_tick(before, lane.state)
         if (change := lane.next_change()) is not None:
             self._set_timer(lane, change, now)
+        if lane.limiter is not None and lane.limiter.wants(now):
+            self._on_reserve(lane)
         gate = lane.gate(now)
         if gate is not None and not lane.drops:
             self._gated(lane, gate[0], gate[1])
@@ -108,7 +113,7 @@ class Dispatcher:
             self._enqueue(lane)
             return True
         if not lane.refilling:  # the end of the refill looks again
-            self._set_timer(lane, min(lane.next_due, lane.head_due()), now)
+            self._set_timer(lane, min(lane.next_due, lane.next_send(now)), now)
         return False
 
     def _gated(self, lane: Lane, gate: Gate, until: int) -> None:

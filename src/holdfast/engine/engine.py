@@ -18,17 +18,20 @@ from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
+from holdfast.engine.limiter import Limiter
 from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.meter import Meter
+from holdfast.engine.purse import Purse, RetryBudget
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.timetable import Timetable, needed
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
 from holdfast.errors import ConfigError
-from holdfast.model.flow import Catalog
+from holdfast.model.flow import Account, Catalog, Recipient
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
+from holdfast.policy import limit
 from holdfast.policy.decide import Gate
 from holdfast.store import Accept, Counts, Ownership, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
@@ -164,6 +167,7 @@ class Engine:
         settings = self.settings
         book = Book(self.catalog)
         self._states: dict[str, LaneState] = {}
+        self._purses: dict[str, Purse] = {}
         self.writer = self.writer_type(
             self.store,
             self.clock,
@@ -178,6 +182,7 @@ class Engine:
             buffer_rows=settings.buffer_rows,
             buffer_total=settings.buffer_total,
             on_tick=self.writer.lane_changed,
+            on_reserve=self._reserve_sends,
         )
         self.sampler = Sampler(
             self.clock,
@@ -274,7 +279,7 @@ class Engine:
         self.intake.full = "Holdfast is stopping"
         await self.dispatcher.stop()
         gave_back = await self._finish_sends()
-        self._save_caps()
+        self._save_used()
         written = await self.writer.stop()
         if written and not self.lost.is_set():
             await self.store.release(self.ownership.epoch)
@@ -302,11 +307,27 @@ class Engine:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
             lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
-            if needed(recipient):
-                reserve = partial(self._reserve_caps, lane)
-                now = self.clock.now()
-                lane.timetable = Timetable(recipient, state.caps, now, reserve)
+            self._equip(lane)
         return lane
+
+    def _equip(self, lane: Lane) -> None:
+        """Give a lane the gates that its recipient's settings ask for."""
+        recipient, state, now = lane.recipient, lane.state, self.clock.now()
+        lane.budget = self._retry_budget(recipient, now)
+        if limit.windows(recipient.limits):
+            clean = self.ownership.clean
+            lane.limiter = Limiter(recipient.limits, state.windows, now, clean=clean)
+        if needed(recipient):
+            reserve = partial(self._reserve_caps, lane)
+            lane.timetable = Timetable(recipient, state.caps, now, reserve)
+
+    def _retry_budget(self, recipient: Recipient, now: int) -> RetryBudget | None:
+        """Return what retries of a recipient are paid from."""
+        account = self.catalog.accounts.get(recipient.account) or Account(name=recipient.account)
+        if not (recipient.budget.enabled or account.budget.enabled):
+            return None
+        shared = self._purses.setdefault(account.name, Purse(account.budget, now))
+        return RetryBudget(Purse(recipient.budget, now), shared)
 
     def _reserve_caps(self, lane: Lane) -> None:
         """Save what a lane may deliver under its caps; once on disk it may deliver that much."""
@@ -322,12 +343,32 @@ class Engine:
         lane.state = msgspec.structs.replace(lane.state, caps=uses)
         self.writer.save_lane(lane.state, landed)
 
-    def _save_caps(self) -> None:
-        """Leave to the next owner exactly what was delivered under caps."""
+    def _reserve_sends(self, lane: Lane) -> None:
+        """Save what a lane may send under its long limits; once on disk it may send that much."""
+        limiter = lane.limiter
+        if limiter is None:
+            return
+
+        def landed() -> None:
+            limiter.reserved()
+            self.dispatcher.stir(lane)
+
+        windows = limiter.reserve(self.clock.now())
+        lane.state = msgspec.structs.replace(lane.state, windows=windows)
+        self.writer.save_lane(lane.state, landed)
+
+    def _save_used(self) -> None:
+        """Leave to the next owner exactly what was used of limits and caps."""
+        now = self.clock.now()
         for lane in self.dispatcher.lanes.values():
+            before = lane.state
+            if lane.limiter is not None:
+                windows = lane.limiter.exact(now)
+                lane.state = msgspec.structs.replace(lane.state, windows=windows)
             if lane.timetable is not None and lane.timetable.caps:
-                uses = lane.timetable.exact(self.clock.now())
-                lane.state = msgspec.structs.replace(lane.state, caps=uses)
+                caps = lane.timetable.exact(now)
+                lane.state = msgspec.structs.replace(lane.state, caps=caps)
+            if lane.state is not before:
                 self.writer.save_lane(lane.state)
 
     def _announce(self, accept: Accept) -> Callable[[Accept], None]:

@@ -19,13 +19,14 @@ from holdfast.engine.meter import Meter
 from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, VaultError
-from holdfast.model.attempt import Outcome, Reply
+from holdfast.model.attempt import FailureClass, Outcome, Reply
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
 from holdfast.model.message import NEVER
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
 from holdfast.policy.decide import Code, Decision, Gate, decide
+from holdfast.policy.hint import quota
 from holdfast.policy.reason import normalise
 from holdfast.store import Applied, Note, Transition, Waiting
 from holdfast.telemetry import LogEvent, log
@@ -152,7 +153,7 @@ class Executor:
 
     def _end(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> None:
         """Settle a delivery that was not sent."""
-        lane.returned()
+        lane.unsent()
         waits = decision.verb is Verb.HOLD
         after = msgspec.structs.replace(
             delivery,
@@ -196,7 +197,7 @@ class Executor:
             return None  # nothing is written any more: the next owner sends it
         if applied.applied:
             return claimed
-        lane.returned()
+        lane.unsent()
         self._settled(lane, claimed, applied)
         return None
 
@@ -215,6 +216,8 @@ class Executor:
         flight = Flight(
             lane, delivery, route, endpoint, now, record.is_probe(lane), asyncio.current_task()
         )
+        if lane.limiter is not None:
+            lane.limiter.began(now)
         self.in_flight[delivery.id] = flight
         request = Request(
             endpoint,
@@ -275,8 +278,13 @@ class Executor:
         self._count(tried, decision)
         if decision.verb is Verb.SUCCEED and lane.timetable is not None:
             lane.timetable.succeeded(now)
+        if outcome.ok and delivery.attempt and lane.budget is not None and not flight.probe:
+            lane.budget.refund(delivery.failure_class)
         if not outcome.ok:
             save = self._teach(lane, tried, decision, now) or save
+        if outcome.retry_after_ms is None and (told := quota(reply.headers, now)) is not None:
+            max_ms = int(flight.route.policy.max_hint * 1000)
+            save = lane.heard(told, max_ms, now, self._rng) or save
         if save:
             self._writer.lane_changed(before, lane.state)
         self._settle(lane, tried, decision, now)
@@ -330,8 +338,11 @@ class Executor:
             changed = lane.trip(decision.reason or "", now, self._rng) or changed
         asked = outcome.retry_after_ms is not None or decision.reason == "rate limited"
         if asked and decision.due_at < NEVER and decision.verb in (Verb.RETRY, Verb.HOLD):
-            spread = self._rng.uniform(0, 0.1 * (decision.due_at - now) + 100)
-            changed = lane.hint(decision.due_at + round(spread), outcome.reason or "") or changed
+            opens = decision.due_at
+            if outcome.failure_class is FailureClass.RATE_LIMIT:
+                opens = max(opens, now + lane.refused(tried.reply.request_at, now))
+            spread = self._rng.uniform(0, 0.1 * (opens - now) + 100)
+            changed = lane.hint(opens + round(spread), outcome.reason or "") or changed
         return changed
 
     def _settled(self, lane: Lane, after: Delivery, applied: Applied) -> None:

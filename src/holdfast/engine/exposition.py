@@ -96,6 +96,13 @@ class Exposition:
             for state in BreakerState:
                 states.add_metric((name, state), lane.state.breaker.state is state)
         yield states
+        deferred = CounterMetricFamily(
+            "holdfast_deferred_by_budget", "Retries that waited for budget.", labels=("recipient",)
+        )
+        for name, lane in self._engine.dispatcher.lanes.items():
+            if lane.budget is not None:
+                deferred.add_metric((name,), lane.budget.deferred)
+        yield deferred
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

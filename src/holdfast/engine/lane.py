@@ -12,6 +12,9 @@ from typing import Final
 import msgspec
 
 from holdfast.engine.journal import SETUP_REFUSALS
+from holdfast.engine.limiter import Limiter
+from holdfast.engine.purse import RetryBudget
+from holdfast.engine.throttle import Throttle
 from holdfast.engine.timetable import Timetable
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import BANDS, Delivery
@@ -21,6 +24,7 @@ from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 from holdfast.policy import downtime, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
+from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
 
 RATE_HALF_LIFE_MS: Final = 10_000.0
@@ -60,6 +64,12 @@ class Lane:
         self._rate_at = 0
         self._streak: Counter[str] = Counter()
         """Counted failures since the last success, by delivery ..."""
+        self.limiter: Limiter | None = None
+        """The recipient's rate limits, None: it has none."""
+        self.throttle: Throttle | None = None
+        """The partner's quota and refusals, None: it never spoke of them."""
+        self.budget: RetryBudget | None = None
+        """What retries are paid from, None: they are not counted."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
         self.timetable: Timetable | None = None
@@ -76,11 +86,21 @@ class Lane:
             return Gate.ENDPOINT, NEVER
         if state.auth_failures >= SETUP_REFUSALS:
             return Gate.CREDENTIALS, NEVER
+        return self._time_gate(now) or self._breaker_gate(now)
+
+    def _time_gate(self, now: int) -> tuple[Gate, int] | None:
+        """Return the first of calendars, the partner's wishes and the limits that is closed."""
         if self.timetable is not None and (closed := self.timetable.gate(now, self.in_flight)):
             return closed
-        if state.gate_until > now:
-            return Gate.RATE, state.gate_until
-        return self._breaker_gate(now)
+        if self.state.gate_until > now:
+            return Gate.RATE, self.state.gate_until
+        if self.throttle is not None:
+            opens = self.throttle.opens_at(now, self.in_flight)
+            if opens > now:
+                return Gate.RATE, opens
+        if self.limiter is not None and (opens := self.limiter.opens_at(now)) > now:
+            return Gate.LIMIT, opens
+        return None
 
     def _breaker_gate(self, now: int) -> tuple[Gate, int] | None:
         breaker = self.state.breaker
@@ -145,9 +165,18 @@ class Lane:
 
     def wants(self, now: int, low_water: int) -> bool:
         """Tell whether the store should be asked for more."""
-        if self.refilling or len(self.buffered) > low_water:
+        if self.refilling:
             return False
+        if len(self.buffered) > low_water:
+            return self._wants_firsts(now, low_water)
         return not self.emptied or self.next_due <= now
+
+    def _wants_firsts(self, now: int, low_water: int) -> bool:
+        """Tell whether retries that wait for the budget keep first tries out of the buffer."""
+        budget = self.budget
+        if budget is None or not self.retries_at(now) or self.emptied or not budget.firsts_left:
+            return False
+        return sum(len(band) for band in self.bands[::2]) <= low_water
 
     def refill_begins(self) -> frozenset[str]:
         """Note the start of a refill and return the ids it must leave out."""
@@ -164,6 +193,8 @@ class Lane:
             if waiting.delivery.id not in self._changed:
                 self.push(waiting)
         self.emptied = page.emptied and not self._changed
+        if self.budget is not None:
+            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
         self.next_due = min(page.next_due, self._noted_due)
 
     def refill_failed(self) -> None:
@@ -227,21 +258,59 @@ class Lane:
 
         One that waits unsettled of an earlier send is never given out twice.
         """
-        best = priority.choose(self.bands, now)
+        best = self._choose(now)
         if best is None:
             return None
         _, delivery_id, waiting = heapq.heappop(self.bands[best])
         self.buffered.discard(delivery_id)
         self.busy.add(delivery_id)
         self.in_flight += 1
+        if self.limiter is not None:
+            self.limiter.taken(now)
+        if self.throttle is not None:
+            self.throttle.taken(now)
         rate = breakers.rate(self.state.breaker, self.recipient.breaker)
         if rate is not None:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
         return waiting
 
+    def _choose(self, now: int) -> int | None:
+        """Return the band to serve; a retry that the budget cannot pay gives way to first tries."""
+        best = priority.choose(self.bands, now)
+        budget = self.budget
+        if budget is None or best is None:
+            return best
+        if best % 2 == 1:
+            if self.state.breaker.state is BreakerState.HALF_OPEN:
+                return best  # a probe: the breaker lets one out at a time
+            delivery = self.bands[best][0][2].delivery
+            if budget.retry(delivery.id, delivery.failure_class, now):
+                return best
+            best = priority.choose(
+                [() if i % 2 else band for i, band in enumerate(self.bands)], now
+            )
+        if best is not None:
+            budget.first()
+        return best
+
+    def retries_at(self, now: int) -> int:
+        """Return until when the budget keeps retries, 0: it does not."""
+        budget = self.budget
+        if budget is None or budget.closed_until <= now:
+            return 0
+        return 0 if self.state.breaker.state is BreakerState.HALF_OPEN else budget.closed_until
+
     def has_due(self, now: int) -> bool:
-        """Tell whether the buffer holds something that is due."""
-        return bool(self.buffered) and self.head_due() <= now
+        """Tell whether the buffer holds something that is due and that the budget lets go."""
+        return bool(self.buffered) and self.next_send(now) <= now
+
+    def next_send(self, now: int) -> int:
+        """Return when the buffer's next send is due, `NEVER` when it is empty."""
+        closed_until = self.retries_at(now)
+        if not closed_until:
+            return self.head_due()
+        heads = ((i, band[0][0]) for i, band in enumerate(self.bands) if band)
+        return min((max(due, closed_until) if i % 2 else due for i, due in heads), default=NEVER)
 
     def head_due(self) -> int:
         """Return the lowest due in the buffer, `NEVER` when it is empty."""
@@ -257,6 +326,12 @@ class Lane:
         """Note that a send ended; its delivery stays busy until it is settled."""
         self.in_flight -= 1
 
+    def unsent(self) -> None:
+        """Note that a delivery that was taken is not sent; it stays busy until it is settled."""
+        self.in_flight -= 1
+        if self.limiter is not None:
+            self.limiter.dropped()
+
     def settled(self, delivery: Delivery, *, waits: bool) -> None:
         """Note that a delivery's change is on disk; `waits`: it will be due again."""
         self.busy.discard(delivery.id)
@@ -267,6 +342,8 @@ class Lane:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
         if outcome.ok:
             self._count_success(now)
+            if self.throttle is not None:
+                self.throttle.accepted(started_at)
             if self._streak:
                 self._streak.clear()
         breaker = breakers.record(
@@ -319,6 +396,28 @@ class Lane:
             return False
         self.state = msgspec.structs.replace(self.state, gate_until=until, gate_reason=reason)
         return True
+
+    def heard(self, quota: Quota, max_ms: int, now: int, rng: random.Random) -> bool:
+        """Keep to the partner's quota (RateLimit fields); tell whether the state must be saved.
+
+        Args:
+            quota: what a reply said, of any outcome.
+            max_ms: most patience that the policy allows.
+            now: ms since the epoch.
+            rng: draws the spread, so that senders do not come back together.
+        """
+        wait = min(quota.wait_ms, max_ms)
+        if quota.remaining > 0:
+            self.throttle = self.throttle or Throttle()
+            self.throttle.heard(Quota(quota.remaining, max(1, wait)), now, self.in_flight)
+            return False
+        spread = rng.uniform(0, 0.1 * wait + 100)
+        return self.hint(now + wait + round(spread), "the partner's quota is used up")
+
+    def refused(self, started_at: int, now: int) -> int:
+        """Note a 429 and return the least time in ms that the lane must stay closed."""
+        self.throttle = self.throttle or Throttle()
+        return self.throttle.refused(started_at, now)
 
     def disable(self, endpoint: str) -> bool:
         """Take an endpoint out of use (410); tell whether that is news."""

@@ -150,6 +150,7 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
     breaker = state.breaker
     halted = breaker.state is BreakerState.OPEN and breaker.retry_at < NEVER
     gate = lane.gate(now)
+    gate_until, gate_reason = _limited(lane, gate, now)
     return LaneView(
         recipient=recipient.name,
         account=recipient.account,
@@ -161,8 +162,8 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         next_probe=max(breaker.retry_at, state.gate_until) if halted else 0,
         rate=breakers.rate(breaker, recipient.breaker),
         gate=gate[0] if gate else None,
-        gate_until=state.gate_until if state.gate_until > now else 0,
-        gate_reason=state.gate_reason if state.gate_until > now else None,
+        gate_until=gate_until,
+        gate_reason=gate_reason,
         paused=state.paused,
         disabled=state.disabled,
         in_flight=lane.in_flight,
@@ -177,4 +178,16 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         concurrency=recipient.concurrency,
         weight=recipient.weight,
         gates=why.of_lane(lane, now),
+        retries_at=lane.retries_at(now),
     )
+
+
+def _limited(lane: Lane, gate: tuple[Gate, int] | None, now: int) -> tuple[int, str | None]:
+    """Return until when the recipient gets nothing, by its wish or its limits, and why."""
+    if gate is not None and gate[0] is Gate.LIMIT:
+        return gate[1], "its rate limits are used up"
+    if lane.state.gate_until > now:
+        return lane.state.gate_until, lane.state.gate_reason
+    if gate is not None and gate[0] is Gate.RATE:
+        return gate[1], "the partner's quota"
+    return 0, None

@@ -42,6 +42,10 @@ def _by_time(lane: Lane, now: int) -> Iterator[ClosedGate]:
         yield from lane.timetable.closed(now, lane.in_flight)
     if lane.state.gate_until > now:
         yield ClosedGate(Gate.RATE, lane.state.gate_until, lane.state.gate_reason)
+    if lane.throttle is not None and (opens := lane.throttle.opens_at(now, lane.in_flight)) > now:
+        yield ClosedGate(Gate.RATE, opens, "the partner's quota")
+    if lane.limiter is not None and (opens := lane.limiter.opens_at(now)) > now:
+        yield ClosedGate(Gate.LIMIT, opens, "its rate limits are used up")
 
 
 def _by_load(lane: Lane, now: int) -> Iterator[ClosedGate]:
@@ -98,6 +102,8 @@ def _of_row(delivery: Delivery, lane: Lane, now: int) -> Iterator[ClosedGate]:
     at = _retries_at(delivery, lane, now)
     if at > now and delivery.hold_gate != Gate.BATCH:
         yield ClosedGate(Gate.BATCH, at, "retries go out only in the batch windows")
+    if delivery.attempt > 0 and lane.retries_at(now) > now:
+        yield ClosedGate(Gate.BUDGET, lane.retries_at(now), "the retry budget is empty")
 
 
 def _retries_at(delivery: Delivery, lane: Lane, now: int) -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.model.calendar import Cap, ContactHours, Hours, Maintenance, Period
 from holdfast.model.policy import BreakerSettings, PolicySettings
+from holdfast.model.throttle import BudgetSettings, RateLimits
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"):
@@ -99,6 +100,8 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         maintenance: when it is not to be disturbed.
         retry_windows: when given, retries go out only inside; first tries at any time (S1.40).
         caps: most successful deliveries in a minute, hour, day, week or month.
+        limits: most sends in a second, a minute, an hour, a day.
+        budget: how many retries there may be beside first tries.
     """
 
     name: str
@@ -115,6 +118,8 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     maintenance: Maintenance | None = None
     retry_windows: tuple[Period, ...] = ()
     caps: tuple[Cap, ...] = ()
+    limits: RateLimits = RateLimits()
+    budget: BudgetSettings = BudgetSettings()
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -172,11 +177,13 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         name: as flows and recipients name it.
         policy: settings on the account level.
         regions: as for flows; both must allow a send.
+        budget: how many retries all its recipients may get together, beside first tries.
     """
 
     name: str = "default"
     policy: PolicySettings = PolicySettings()
     regions: dict[str, tuple[str, ...]] = {}
+    budget: BudgetSettings = BudgetSettings()
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.model.calendar import CapUse
+from holdfast.model.throttle import WindowUse
 
 
 class BreakerState(StrEnum):
@@ -64,6 +65,7 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
         stamp: last unclean take-over; what was due before it may have been sent.
         revision: raised by every save.
         caps: what was used and reserved of the recipient's volume caps.
+        windows: what was sent and reserved under the recipient's rate limits.
     """
 
     recipient: str
@@ -76,3 +78,4 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
     stamp: int = 0
     revision: int = 0
     caps: tuple[CapUse, ...] = ()
+    windows: tuple[WindowUse, ...] = ()

@@ -33,7 +33,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         next_probe: the next probing send.
         rate: sends per second that the pacer allows now, None: not limited.
         gate: the first closed gate of the lane, None when it may send.
-        gate_until: no send before this instant (Retry-After).
+        gate_until: no send before this instant (Retry-After, or the recipient's rate limits).
         gate_reason: why.
         paused: reason of the pause, None when running.
         disabled: endpoint names that answered 410.
@@ -49,6 +49,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         concurrency: most sends at once.
         weight: share of sends when lanes compete.
         gates: every closed gate, in the order in which they are asked.
+        retries_at: until when retries wait for the retry budget.
     """
 
     recipient: str
@@ -77,3 +78,4 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 16
     weight: float = 1.0
     gates: tuple[ClosedGate, ...] = ()
+    retries_at: int = 0

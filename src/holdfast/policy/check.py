@@ -25,6 +25,7 @@ from holdfast.model.policy import (
     Rule,
     Strategy,
 )
+from holdfast.model.throttle import BudgetSettings, RateLimits
 from holdfast.policy import pattern
 from holdfast.policy.extract import check_path
 from holdfast.policy.failure import check_term, status_range
@@ -219,11 +220,26 @@ def limits(value: Limits, field: str = "limits") -> None:
         number(f"{field}.{key}.1", high, low, top)
 
 
+def rate_limits(value: RateLimits, field: str) -> None:
+    """Check a recipient's limits of sends."""
+    for key, most in msgspec.structs.asdict(value).items():
+        if key != "smooth" and most is not None:
+            number(f"{field}.{key}", most, 1, 1_000_000_000)
+
+
+def budget(value: BudgetSettings, field: str) -> None:
+    """Check a retry budget: time must pay something in, or retries could wait for ever."""
+    number(f"{field}.ratio", value.ratio, 0, 100)
+    number(f"{field}.min_rate", value.min_rate, 0.01, 100_000)
+
+
 def recipient(value: Recipient, field: str) -> None:
     """Check a recipient, except its policy."""
     breaker(value.breaker, f"{field}.breaker")
     number(f"{field}.concurrency", value.concurrency, 1, 10_000)
     number(f"{field}.weight", value.weight, 0.01, 100)
+    rate_limits(value.limits, f"{field}.limits")
+    budget(value.budget, f"{field}.budget")
     if not value.endpoints:
         raise InvalidInput(f"{field}.endpoints", (), "at least one endpoint")
     unique(f"{field}.endpoints", (endpoint.name for endpoint in value.endpoints))

@@ -5,9 +5,12 @@ are 0, and the policy's `max_hint` bounds what is obeyed (in `decide`).
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+import msgspec
 
 from holdfast.model.attempt import Reply
 
@@ -19,6 +22,57 @@ _LONGEST_MS: Final = 366 * 86_400_000
 _EPOCH_S: Final = 1_000_000_000
 """A reset at least this large is an instant in seconds, not a duration (2001-09-09)."""
 _EPOCH_MS: Final = 1_000_000_000_000
+
+_DAY_MS: Final = 86_400_000
+_REMAINING: Final = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
+
+
+class Quota(msgspec.Struct, frozen=True, gc=False):
+    """What a partner still takes: `remaining` sends in the next `wait_ms`, at least 1 ms."""
+
+    remaining: int
+    wait_ms: int
+
+
+def quota(headers: Mapping[str, str], now: int) -> Quota | None:
+    """Return what any reply tells of the partner's quota, None when it tells nothing readable.
+
+    The RateLimit field (draft of September 2025; of several limits the one that binds most) goes
+    before the older X-RateLimit fields. At most a day is believed.
+
+    Args:
+        headers: of the reply; only `get` is used, which the channel makes cheap.
+        now: when it came, ms since the epoch.
+    """
+    text = headers.get("ratelimit")
+    if text is not None and (found := _tightest(text)) is not None:
+        return found
+    for name in _REMAINING:
+        text = headers.get(name)
+        if text is not None:
+            wait = _reset(headers.get(name.removesuffix("remaining") + "reset"), now)
+            return _quota(_number(text), wait)
+    return None
+
+
+def _tightest(text: str) -> Quota | None:
+    """Return the limit of a RateLimit field that leaves the lowest rate."""
+    if len(text) > _FIELD_MAX:
+        return None
+    found = []
+    for item in text.split(","):
+        fields = dict(_pairs(item))
+        seconds = _number(fields.get("t"))
+        wait = None if seconds is None else int(seconds * 1000)
+        if (one := _quota(_number(fields.get("r")), wait)) is not None:
+            found.append(one)
+    return min(found, key=lambda one: (one.remaining / one.wait_ms, -one.wait_ms), default=None)
+
+
+def _quota(remaining: float | None, wait_ms: int | None) -> Quota | None:
+    if remaining is None or wait_ms is None or remaining < 0 or wait_ms <= 0:
+        return None
+    return Quota(int(remaining), min(wait_ms, _DAY_MS))
 
 
 def patience_ms(reply: Reply, *, limited: bool) -> int | None:

@@ -137,6 +137,7 @@ def validate(catalog: Catalog) -> None:
     _resolved(catalog, [("global", "policy", catalog.policy)])
     for key, account in catalog.accounts.items():
         _named(f"accounts.{key}", key, account.name)
+        check.budget(account.budget, f"accounts.{key}.budget")
         _resolved(catalog, [_account_level(account), ("global", "policy", catalog.policy)])
         check_calendar.account(account, f"accounts.{key}")
     accounts = {"default", *catalog.accounts}

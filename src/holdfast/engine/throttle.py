@@ -1,0 +1,86 @@
+"""How a lane keeps to what its partner says of its quota, and to what it refuses.
+
+Made when a partner first speaks of a limit; a lane whose partner never does has none.
+"""
+
+from typing import Final
+
+from holdfast.policy.hint import Quota
+
+BURST_SHARE: Final = 0.1
+"""Part of a quota's time that may be sent ahead of its even rate."""
+LOOK_MS: Final = 1000
+"""How soon a lane looks again that waits for a send to end, should nothing tell it."""
+_FIRST_FLOOR_MS: Final = 1000
+_FLOOR_MAX_MS: Final = 60_000
+
+
+def floor_ms(refusals: int) -> int:
+    """Return the least wait after so many refusals in a row: 0, 1 s, 2 s, ... 60 s.
+
+    A partner that answers 429 for ever, or says Retry-After: 0, is asked ever more rarely.
+    """
+    if refusals < 2:
+        return 0
+    return int(min(_FIRST_FLOOR_MS * 2 ** min(refusals - 2, 10), _FLOOR_MAX_MS))
+
+
+class Throttle:
+    """The partner's quota as last heard, and its refusals (429) in a row."""
+
+    def __init__(self) -> None:
+        self._until = 0
+        self._left = 0
+        """Sends that the quota has left until then ..."""
+        self._sure = 0
+        """... and without those on the wire, which it may or may not know of."""
+        self._interval = 0.0
+        self._burst = 0.0
+        self._next_at = 0.0
+        self._refusals = 0
+        self._closed_at = 0
+
+    def opens_at(self, now: int, in_flight: int) -> int:
+        """Return when the next send may be handed out, at most `now` when it may be."""
+        if self._refusals and in_flight > 0:
+            return now + LOOK_MS  # one asks whether the partner takes again, the others wait
+        if self._until <= now:
+            return now
+        if self._left <= 0:
+            return self._until
+        if self._sure <= 0 and in_flight > 0:
+            return min(now + LOOK_MS, self._until)
+        return min(int(self._next_at - self._burst), self._until)
+
+    def taken(self, now: int) -> None:
+        """Note that a send was handed out."""
+        self._left -= 1
+        self._sure -= 1
+        self._next_at = max(float(now), self._next_at) + self._interval
+
+    def heard(self, quota: Quota, now: int, in_flight: int) -> None:
+        """Take in what a reply said: at most that many, spread over that time (a tenth ahead).
+
+        Args:
+            quota: the reply's, its time already bounded by the policy.
+            now: ms since the epoch.
+            in_flight: sends on the wire.
+        """
+        self._until = now + quota.wait_ms
+        self._left = quota.remaining
+        self._sure = quota.remaining - in_flight
+        self._interval = quota.wait_ms / max(1, quota.remaining)
+        self._burst = quota.wait_ms * BURST_SHARE
+        self._next_at = min(self._next_at, float(self._until))
+
+    def refused(self, started_at: int, now: int) -> int:
+        """Note a refusal and return the least wait; those sent before the last one count once."""
+        if started_at >= self._closed_at:
+            self._refusals += 1
+            self._closed_at = now
+        return floor_ms(self._refusals)
+
+    def accepted(self, started_at: int) -> None:
+        """Note that the partner takes again."""
+        if started_at >= self._closed_at:
+            self._refusals = 0

@@ -1,0 +1,146 @@
+"""Partners that speak of quotas, honestly or not: kept to, and never obeyed beyond reason."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.channel import Request
+from holdfast.engine.throttle import Throttle, floor_ms
+from holdfast.model.delivery import Status
+from holdfast.model.policy import PolicySettings
+from holdfast.policy.hint import Quota, quota
+from holdfast.testing.channel import Script, Scripted
+from holdfast.testing.clock import START, run
+from holdfast.testing.rig import Rig, catalog, recipient, running
+
+
+def played(script: Script, seconds: float, count: int = 200, max_hint: float = 86_400.0) -> Rig:
+    """Return a rig after `count` deliveries and so much time with a partner."""
+    rig = Rig(catalog(recipient(), policy=PolicySettings(max_hint=max_hint)), script)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(count)
+            await rig.wait(seconds)
+            rig.statuses = [d.status for d in await rig.deliveries()]  # type: ignore[attr-defined]
+
+    run(main(), rig.clock)
+    return rig
+
+
+def test_the_first_used_up_quota_closes_the_lane() -> None:
+    """A success that says r=0 is believed at once: only what was on the wire goes out."""
+    rig = played(lambda _, __: Scripted(200, headers={"ratelimit": '"a";r=0;t=600'}), 500)
+    assert len(rig.channel.sent) == 16
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        lambda r, t: {"ratelimit": f'"burst";r={r};t={t}'},
+        lambda r, t: {"x-ratelimit-remaining": str(r), "x-ratelimit-reset": str(t)},
+        lambda r, t: {"x-ratelimit-remaining": str(r), "x-ratelimit-reset": str(START // 1000 + t)},
+    ],
+)
+def test_a_quota_is_not_exceeded(style: Callable[[int, int], dict[str, str]]) -> None:
+    """40 in the first minute: that many are sent in it, none is refused, and more follow later."""
+    taken = 0
+
+    def answer(_: Request, now: int) -> Scripted:
+        nonlocal taken
+        taken += 1
+        if now >= START + 60_000:
+            return Scripted(200)
+        left = (START + 60_000 - now + 999) // 1000
+        assert taken <= 40
+        return Scripted(200, headers=style(40 - taken, left if len(str(style(1, 1))) < 60 else 60))
+
+    rig = played(answer, 300, count=60)
+    early = sum(at < START + 60_000 for at, _ in rig.channel.sent)
+    assert 36 <= early <= 40
+    assert len(rig.channel.sent) == 60
+
+
+LIES: dict[str, dict[str, str]] = {
+    "retry at once": {"retry-after": "0"},
+    "retry in years": {"retry-after": "999999999"},
+    "retry in the past": {"retry-after": "-5"},
+    "malformed": {"retry-after": "soon", "ratelimit": ";;r==,,t", "x-ratelimit-remaining": "∞"},
+    "quota of years": {"ratelimit": '"a";r=0;t=99999999999'},
+    "negative quota": {"ratelimit": '"a";r=-1;t=-1', "x-ratelimit-remaining": "-7"},
+    "a reset in 1970": {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "0"},
+    "endless quota": {"ratelimit": '"a";r=999999999999999;t=1'},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_429_for_ever_does_not_flood(lie: str) -> None:
+    """S11: an hour of refusals costs at most the first round and a few hundred single sends."""
+    rig = played(lambda _, __: Scripted(429, headers=LIES[lie]), 3600)
+    assert len(rig.channel.sent) <= 16 + 160
+    late = [at for at, _ in rig.channel.sent if at > START + 300_000]
+    assert all(later - earlier >= 2000 for earlier, later in itertools.pairwise(late))
+    assert set(rig.statuses) == {Status.PENDING}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("status", [200, 429, 503])
+def test_no_lie_parks_a_lane_for_longer_than_the_policy_allows(lie: str, status: int) -> None:
+    """S11: a partner that lies once gets everything within `max_hint` and its spread."""
+    lied: list[int] = []
+
+    def answer(_: Request, __: int) -> Scripted:
+        if len(lied) < 16:
+            lied.append(1)
+            return Scripted(status, headers=LIES[lie])
+        return Scripted(200)
+
+    rig = played(answer, 1000, count=40, max_hint=600.0)
+    assert set(rig.statuses) == {Status.DELIVERED}  # type: ignore[attr-defined]
+
+
+def test_answers_that_alternate_neither_flood_nor_stop() -> None:
+    """S11: refuse, take, refuse, take: everything arrives, and slowly enough."""
+    turns = itertools.cycle((Scripted(429, headers={"retry-after": "0"}), Scripted(200)))
+    rig = played(lambda _, __: next(turns), 600, count=100)
+    assert set(rig.statuses) == {Status.DELIVERED}  # type: ignore[attr-defined]
+    assert len(rig.channel.sent) <= 220
+
+
+@given(st.dictionaries(st.sampled_from(("ratelimit", "x-ratelimit-remaining", "ratelimit-reset",
+       "x-ratelimit-reset", "ratelimit-remaining")), st.text(max_size=60)))  # fmt: skip
+def test_nonsense_is_ignored_or_bounded(headers: dict[str, str]) -> None:
+    """Whatever stands in the fields: no exception, and never more than a day."""
+    found = quota(headers, START)
+    assert found is None or (found.remaining >= 0 and 1 <= found.wait_ms <= 86_400_000)
+
+
+def test_of_several_limits_the_tightest_counts() -> None:
+    """An empty burst goes before a day with room; of two with room the slower one counts."""
+    assert quota({"ratelimit": '"b";r=0;t=5, "d";r=40;t=3600'}, START) == Quota(0, 5000)
+    assert quota({"ratelimit": '"b";r=10;t=1, "d";r=40;t=3600'}, START) == Quota(40, 3_600_000)
+
+
+@given(st.integers(1, 50), st.integers(1, 100_000), st.lists(st.integers(0, 3000), max_size=200))
+def test_no_more_than_the_quota_and_never_far_ahead(r: int, t: int, gaps: list[int]) -> None:
+    """Between two replies at most r go out, and at most a tenth ahead of the even rate."""
+    throttle, now, sent = Throttle(), START, 0
+    throttle.heard(Quota(r, t), now, 0)
+    for gap in gaps:
+        now += gap
+        if now >= START + t:
+            break
+        if throttle.opens_at(now, 0) <= now:
+            throttle.taken(now)
+            sent += 1
+            assert sent <= r
+            assert sent <= 2 + (now - START + t / 10) * r / t
+
+
+def test_refusals_are_asked_ever_more_rarely() -> None:
+    """0, 1, 2, 4 ... 60 seconds."""
+    assert [floor_ms(n) for n in (1, 2, 3, 4, 99)] == [0, 1000, 2000, 4000, 60_000]
