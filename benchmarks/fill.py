@@ -64,7 +64,7 @@ def accepts(app: App, intake: Intake, flows: dict[str, int], now: int) -> Iterat
                 expires_at=NEVER,
                 created_at=at,
             )
-            yield intake.routed(flow, message)
+            yield intake.routed(flow, message, body)
 
 
 def router(app: App) -> Intake:

@@ -329,3 +329,17 @@ def test_schema_describes_the_file() -> None:
     assert "url" in found["$defs"]["RecipientTable"]["properties"]
     assert "name" not in found["$defs"]["RecipientTable"]["properties"]
     assert found["$defs"]["Server"]["properties"]["port"]["maximum"] == 65_535
+
+
+def test_a_wrong_rule_names_its_place(tmp_path: Path) -> None:
+    """The error names file, rule, line and column, and what is known there."""
+    file = tmp_path / "holdfast.toml"
+    file.write_text(
+        '[[rules]]\nname = "tiers"\nwhen = "message.valeu > 1.0"\nthen = { add_retries = 1 }\n'
+    )
+    told = r"holdfast\.toml: rules\.0\.when: .*'tiers'.* line 1, column 8: .*message\.value"
+    with pytest.raises(ConfigError, match=told):
+        load(file, {})
+    file.write_text('[[rules]]\nname = "a"\nwhen = "true"\nthen = { retry = 1 }\n')
+    with pytest.raises(ConfigError, match=r"rules\.0\.then\.retry"):
+        load(file, {})

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import pytest
 
 from holdfast import config
@@ -137,6 +138,14 @@ def test_the_configuration_is_accepted() -> None:
     assert set(loaded.catalog.flows) == {"leads", "slow-leads"}
     assert loaded.catalog.recipients["partner"].endpoints[0].secrets == (SECRET,)
     assert loaded.catalog.recipients["partner"].policy.rules is not None
+
+
+def test_the_rules_are_accepted() -> None:
+    """The ready-made rules load: every condition is checked, and every effect is used by one."""
+    rules = config.load(EXAMPLES / "rules.toml", {}).catalog.rules
+    assert len(rules) == 8
+    used = {name for one in rules for name in msgspec.structs.asdict(one.then).items() if name[1]}
+    assert {name for name, _ in used} >= {"retries", "add_retries", "strategy", "priority", "skip"}
 
 
 def signed(body: bytes, at: int, secret: str = SECRET) -> dict[str, str]:

@@ -12,9 +12,11 @@ from holdfast.engine import record
 from holdfast.engine.executor import Executor
 from holdfast.engine.lane import Lane
 from holdfast.engine.maintenance import STUCK_GRACE_MS, Rescuer
+from holdfast.engine.rulings import Ruled
 from holdfast.errors import StoreLost
 from holdfast.model.delivery import Status, Verb
 from holdfast.model.message import NEVER
+from holdfast.model.policy import Policy
 from holdfast.policy.decide import Decision
 from holdfast.store import Batch, Committed, Transition, Waiting
 from holdfast.stores.sqlite import SqliteStore
@@ -49,7 +51,7 @@ def seeds_until(
 class SettlesFirst(Executor):
     """Marks a delivery delivered, and then sends it."""
 
-    async def _send(self, lane: Lane, waiting: Waiting) -> None:
+    async def _send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         delivery, now = waiting.delivery, self._clock.now()
         after = msgspec.structs.replace(
             delivery,
@@ -60,7 +62,7 @@ class SettlesFirst(Executor):
             ended_at=now,
         )
         await self._writer.change(Transition(Verb.SUCCEED, delivery.revision, after))
-        await super()._send(lane, waiting)
+        await super()._send(lane, waiting, ruled)
 
 
 def test_settling_before_the_send() -> None:
@@ -75,8 +77,8 @@ def test_settling_before_the_send() -> None:
 class CountsHolds(Executor):
     """Lets a hold use a retry."""
 
-    def _decide(self, tried: record.Try, lane: Lane, now: int) -> Decision:
-        decision = super()._decide(tried, lane, now)
+    def _decide(self, tried: record.Try, lane: Lane, now: int, policy: Policy) -> Decision:
+        decision = super()._decide(tried, lane, now, policy)
         if decision.verb is Verb.HOLD:
             return msgspec.structs.replace(decision, counted=True)
         return decision

@@ -23,6 +23,7 @@ from holdfast.engine.engine import EngineSettings
 from holdfast.errors import ConfigError, InvalidInput
 from holdfast.model.flow import Account, Catalog, Endpoint, Flow, Limits, Recipient, Step
 from holdfast.model.policy import PolicySettings
+from holdfast.model.rule import DeliveryRule
 from holdfast.model.shape import explain, refuse
 from holdfast.policy import precedence
 
@@ -348,6 +349,7 @@ def _catalog(raw: dict[str, Any], tables: dict[str, Any]) -> Catalog:
             for name, place, table, read in named("recipients", tables["recipient"])
         },
         flows={name: _flow(name, read) for name, _, _, read in named("flows", tables["flow"])},
+        rules=_convert(raw.get("rules", []), tuple[DeliveryRule, ...], "rules"),
     )
     _validate(catalog, raw)
     return catalog
@@ -440,6 +442,7 @@ def _tables() -> dict[str, type[msgspec.Struct]]:
     file["data"] = (str, ".holdfast")
     file["policy"] = (PolicySettings, PolicySettings())
     file["limits"] = (Limits, Limits())
+    file["rules"] = (tuple[DeliveryRule, ...], ())
     by_name = {
         "templates": PolicySettings,
         "accounts": account,

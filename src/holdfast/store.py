@@ -17,13 +17,6 @@ from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 
 
-class Accept(msgspec.Struct, frozen=True, gc=False):
-    """A message with the deliveries it was routed to."""
-
-    message: Message
-    deliveries: tuple[Delivery, ...]
-
-
 class Note(msgspec.Struct, frozen=True, gc=False):
     """One line of the audit journal: who did what to which thing, and why."""
 
@@ -33,6 +26,17 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     subject: str
     reason: str
     detail: str = ""
+
+
+class Accept(msgspec.Struct, frozen=True, gc=False):
+    """A message with the deliveries it was routed to.
+
+    `notes` are audit lines, written only when the message is new.
+    """
+
+    message: Message
+    deliveries: tuple[Delivery, ...]
+    notes: tuple[Note, ...] = ()
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False):

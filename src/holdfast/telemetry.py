@@ -44,6 +44,8 @@ class LogEvent(StrEnum):
     """A person changed something (action, subject, actor)."""
     CATALOG_CHANGED = "catalog_changed"
     """A new version of the configuration is in force (version)."""
+    RULE_FAILED = "rule_failed"
+    """A rule could not be evaluated and was as if absent, once a minute per rule (rule, error)."""
     API_ERROR = "api_error"
     """A request met an error that nobody foresaw (error)."""
 

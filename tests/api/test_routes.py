@@ -431,3 +431,20 @@ def test_internal_errors_tell_nothing(client: TestClient[Any], engine: MemoryEng
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
     assert "hunter2" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_signals(client: TestClient[Any]) -> None:
+    """A number from outside is set with a reason, and listed; what is no number is refused."""
+    answer = client.put("/v1/signals/market.index", json={"value": 1.25, **WHY})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "name": "market.index",
+        "value": 1.25,
+        "at": "2026-01-01T00:00:00.000Z",
+        "actor": "api",
+    }
+    assert client.get("/v1/signals").json()["items"] == [answer.json()]
+    (note,) = client.get("/v1/audit?subject=market.index").json()["items"]
+    assert note["reason"] == WHY["reason"]
+    assert client.put("/v1/signals/x", json={"value": "high", **WHY}).status_code == 422
+    assert client.put("/v1/signals/x", json={"value": 1.0}).status_code == 422

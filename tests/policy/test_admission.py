@@ -31,7 +31,7 @@ def flow(**fields: Any) -> Flow:
 
 def ask(
     conditions: Flow, carried: Message, region: str | None = None, account: Account | None = None
-) -> tuple[Verb, Code | None, Gate | None, int] | None:
+) -> tuple[Verb, str | None, Gate | None, int] | None:
     """Return what happens to a message at noon."""
     endpoint = Endpoint(url="https://a.example", region=region)
     found = Admission(conditions, account).refuse(carried, endpoint, NOON)

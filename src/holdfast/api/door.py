@@ -11,7 +11,7 @@ from holdfast.api.guard import Guard, Headers
 from holdfast.api.intake import IntakeDoor, respond
 from holdfast.api.problem import MEDIA_TYPE, Refused, encode, problem_of
 from holdfast.api.request import Asked
-from holdfast.api.routes import deliveries, journal, messages, recipients, system
+from holdfast.api.routes import deliveries, journal, messages, recipients, signals, system
 from holdfast.api.schema import openapi
 from holdfast.config import Config
 
@@ -20,6 +20,7 @@ HANDLERS: Final = (
     *messages.HANDLERS,
     *recipients.HANDLERS,
     *journal.HANDLERS,
+    *signals.HANDLERS,
     *system.HANDLERS,
 )
 ACTION_BYTES: Final = 256 * 1024

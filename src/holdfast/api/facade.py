@@ -9,6 +9,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.message import Message
 from holdfast.model.policy import PolicySettings
+from holdfast.model.rule import Signal
 from holdfast.model.submission import Receipt, Submission
 from holdfast.model.view import ClosedGate, LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
@@ -98,6 +99,10 @@ class Actions(Protocol):
         """Close a breaker."""
         ...
 
+    async def set_signal(self, name: str, value: float, *, actor: str, reason: str) -> Signal:
+        """Set a number from outside that rules can use."""
+        ...
+
     async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
         """Remove what ended more than `older_than_ms` milliseconds ago."""
         ...
@@ -141,6 +146,10 @@ class Views(Protocol):
 
     async def lane(self, recipient: str) -> LaneView:
         """Return one lane, or raise `NotFound`."""
+        ...
+
+    async def signals(self) -> list[Signal]:
+        """Return the numbers from outside, by name."""
         ...
 
     async def ready(self) -> bool:

@@ -16,6 +16,7 @@ from holdfast.model.attempt import (
     Jitter,
     Network,
     Result,
+    RuleMark,
     SuccessIndicators,
     Trigger,
 )
@@ -88,6 +89,12 @@ class Purge(Action, frozen=True):
     """Body of a purge: the payloads of what ended longer ago than this go."""
 
     older_than_ms: Annotated[int, Meta(ge=0, le=NEVER)]
+
+
+class SetSignal(Action, frozen=True):
+    """Body that sets a number from outside."""
+
+    value: Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
 class DeliveriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -247,6 +254,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     processing_time_ms: float
     jitter: Jitter | None
     refunded: int
+    rules: tuple[RuleMark, ...]
     configuration: msgspec.Raw
     error_details: ErrorDetails | None
     success_indicators: SuccessIndicators | None
@@ -327,6 +335,15 @@ class NoteView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     reason: str
     detail: str
+
+
+class SignalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A number from outside that rules can use."""
+
+    name: str
+    value: float
+    at: Instant | None
+    actor: str
 
 
 class Health(msgspec.Struct, frozen=True):

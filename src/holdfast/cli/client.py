@@ -146,6 +146,15 @@ class Api:
             self.try_post(path, msgspec.json.encode(given), content_type="application/json")
         )
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Set something.
+
+        Raises:
+            Complaint: not reachable, or refused.
+        """
+        request = self._client.put(self.url + path).header("Content-Type", "application/json")
+        return self._checked(self._send(request.body_bytes(msgspec.json.encode(body))))
+
     def try_post(self, path: str, body: bytes, *, content_type: str) -> Answer:
         """Send bytes and return the answer whatever its status is."""
         request = self._client.post(self.url + path).header("Content-Type", content_type)

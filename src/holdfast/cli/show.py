@@ -167,6 +167,8 @@ def _attempt(item: dict[str, Any]) -> Text:
     marks += ["stale"] if item.get("stale") else []
     marks += [str(item["trigger"])] if item.get("trigger", "automatic") != "automatic" else []
     text.append(f"  [{', '.join(marks)}]" if marks else "", style="dim")
+    for mark in item.get("rules") or ():
+        text.append(f"\n        rule {_mark(mark)}", style="dim")
     following = item.get("next_action") or {}
     if following.get("type") and following.get("type") != "done":
         text.append(f"\n        then {clean(following['type']).replace('_', ' ')}", style="dim")
@@ -175,6 +177,15 @@ def _attempt(item: dict[str, Any]) -> Text:
         if following.get("reason"):
             text.append(f": {clean(following['reason'])}", style="dim")
     return text
+
+
+def _mark(mark: dict[str, Any]) -> str:
+    """Say what a rule changed."""
+    told = f"{mark.get('rule')}: {mark.get('effect')}"
+    if mark.get("error"):
+        return clean(f"{told}, as if absent: {mark['error']}", 200)
+    before = "" if mark.get("before") is None else f" {mark['before']} ->"
+    return clean(f"{told}{before} {mark.get('after')}", 200)
 
 
 def _proof(good: dict[str, Any]) -> str:

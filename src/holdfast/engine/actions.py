@@ -13,6 +13,7 @@ from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.maintenance import Pruner
+from holdfast.engine.signals import Signals
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
 from holdfast.errors import Conflict, InvalidInput, NotFound
@@ -20,6 +21,7 @@ from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.policy import PolicySettings
+from holdfast.model.rule import Signal
 from holdfast.model.submission import Receipt, Routed
 from holdfast.model.view import LaneView
 from holdfast.policy import breaker as breakers
@@ -51,7 +53,9 @@ class Actions:
         lane_of: Callable[[str], Lane],
         pruner: Pruner,
         views: Views,
+        signals: Signals,
     ) -> None:
+        self._signals = signals
         self._store = store
         self._writer = writer
         self._dispatcher = dispatcher
@@ -285,6 +289,10 @@ class Actions:
         now = self._clock.now()
         self._writer.note(Note(now, actor, "purge", "payloads", reason, str(older_than_ms)))
         return await self._pruner.prune(Retention(payloads=now - older_than_ms))
+
+    async def set_signal(self, name: str, value: float, *, actor: str, reason: str) -> Signal:
+        """Set a number from outside that rules can use (S1.95)."""
+        return await self._signals.put(name, value, actor=actor, reason=reason)
 
     # -- lanes ------------------------------------------------------------------------------
 

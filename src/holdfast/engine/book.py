@@ -6,13 +6,14 @@ from holdfast.errors import InvalidInput, NotFound
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import Policy, PolicySettings
-from holdfast.policy import precedence
+from holdfast.policy import precedence, ruling
 from holdfast.policy.admission import Admission
+from holdfast.policy.ruling import RuleSet
 from holdfast.store import Snapshot
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """One step, resolved."""
+    """One step, resolved; `rules` are those that apply to it, None without any."""
 
     flow: Flow
     step: Step
@@ -20,6 +21,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     policy: Policy
     snapshot: Snapshot
     admission: Admission
+    rules: RuleSet | None = None
 
 
 class Book:
@@ -29,6 +31,8 @@ class Book:
         self.catalog = catalog
         self.asks = False
         """Any flow asks something of its messages before a try."""
+        self.ruled = bool(catalog.rules)
+        """There are rules at all."""
         self._routes: dict[tuple[str, str, str], Route] = {}
         self._overrides: dict[tuple[str, str, str, str], Route] = {}
         for flow in catalog.flows.values():
@@ -46,7 +50,8 @@ class Book:
         account = self.catalog.accounts.get(flow.account)
         admission = Admission(flow, account)
         self.asks = self.asks or admission.asks
-        return Route(flow, step, recipient, policy, snapshot, admission)
+        rules = ruling.select(self.catalog, flow.name, recipient.name) if self.ruled else None
+        return Route(flow, step, recipient, policy, snapshot, admission, rules)
 
     def flow(self, name: str, account: str) -> Flow:
         """Return a flow of an account.

@@ -23,7 +23,9 @@ from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.meter import Meter
 from holdfast.engine.purse import Purse, RetryBudget
+from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
+from holdfast.engine.signals import Signals
 from holdfast.engine.timetable import Timetable, needed
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
@@ -144,6 +146,7 @@ class Engine:
         self.counts = await self.store.counts()
         check_pending(self.counts, self.catalog)
         self._compose()
+        await self.signals.load()
         self._stamp(states, now)
         for recipient, due_at in await self.store.due_lanes():
             self.lane(recipient).noted(due_at)
@@ -191,6 +194,8 @@ class Engine:
             busy=lambda: self.dispatcher.unsettled / settings.max_in_flight,
             publish=self.writer.snapshot,
         )
+        self.signals = Signals(self.store, self.writer, self.clock)
+        rulings = self._rulings()
         self.executor = self.executor_type(
             channels=self._channels,
             writer=self.writer,
@@ -202,6 +207,7 @@ class Engine:
             book=book,
             meter=self.meter,
             wake=self._wake,
+            rulings=rulings,
         )
         self.intake = Intake(
             self.writer,
@@ -212,8 +218,21 @@ class Engine:
             announce=self._announce,
             max_payload_bytes=settings.max_payload_bytes,
             max_waiting=settings.intake_queue,
+            rulings=rulings,
         )
         self._compose_loops(book)
+
+    def _rulings(self) -> Rulings:
+        nothing = Counts()
+        return Rulings(
+            limits=self.catalog.limits,
+            vault=self.vault,
+            meter=self.meter,
+            signals=lambda: self.signals.known,
+            system=self.sampler.system,
+            pending=lambda name: self.counts.get(name, nothing).pending,
+            history=self.store.events,
+        )
 
     def _compose_loops(self, book: Book) -> None:
         self.pruner = Pruner(self.clock, self.store, self._ages)
@@ -248,6 +267,7 @@ class Engine:
             held=lambda: self.held,
             ready=lambda: self.ready,
             metrics=Exposition(self).text,
+            signals=lambda: self.signals.known,
         )
         self.actions = Actions(
             self.store,
@@ -259,6 +279,7 @@ class Engine:
             lane_of=self.lane,
             pruner=self.pruner,
             views=self.views,
+            signals=self.signals,
         )
 
     def _stamp(self, states: dict[str, LaneState], now: int) -> None:

@@ -16,6 +16,7 @@ from holdfast.engine.book import Book, Route
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.lane import Lane
 from holdfast.engine.meter import Meter
+from holdfast.engine.rulings import Ruled, Rulings
 from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, VaultError
@@ -23,6 +24,7 @@ from holdfast.model.attempt import FailureClass, Outcome, Reply
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
 from holdfast.model.message import NEVER
+from holdfast.model.policy import Policy
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
 from holdfast.policy.decide import Code, Decision, Gate, decide
@@ -46,6 +48,7 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
     started: int
     probe: bool
     task: asyncio.Task[None] | None
+    ruled: Ruled | None = None
 
 
 class Executor:
@@ -60,6 +63,7 @@ class Executor:
         rng: ids and jitter.
         sampler: the events' context.
         wake: looks at a lane in which a settled delivery released another.
+        rulings: asks the rules.
     """
 
     def __init__(
@@ -75,7 +79,9 @@ class Executor:
         book: Book,
         meter: Meter,
         wake: Callable[[str], None],
+        rulings: Rulings,
     ) -> None:
+        self._rulings = rulings
         self._channels = channels
         self._writer = writer
         self._dispatcher = dispatcher
@@ -99,15 +105,24 @@ class Executor:
         if refusal is not None:
             self._end(lane, delivery, refusal, now)
             return
+        ruled = None
+        if self.book.ruled:
+            ruled = await self._rulings.before(lane, waiting, self.book.route(delivery), now)
+            refusal = None if ruled is None else ruled.sending.decision
+            now = self._clock.now()  # the rules may have read the journal
+            refusal = refusal or self._refuse_by_flow(lane, waiting, now)
+            if refusal is not None:
+                self._end(lane, delivery, refusal, now)
+                return
         if not lane.possibly_sent(delivery):
-            await self._send(lane, waiting)
+            await self._send(lane, waiting, ruled)
         elif delivery.crashes < CRASHES_MAX - 1:
-            await self._claim_and_send(lane, waiting)
+            await self._claim_and_send(lane, waiting, ruled)
         else:
             async with self._last_claim:
-                await self._claim_and_send(lane, waiting)
+                await self._claim_and_send(lane, waiting, ruled)
 
-    async def _claim_and_send(self, lane: Lane, waiting: Waiting) -> None:
+    async def _claim_and_send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         claimed = await self._claim(lane, waiting.delivery)
         if claimed is None:
             return
@@ -117,7 +132,7 @@ class Executor:
         if refusal is not None:
             self._end(lane, claimed, refusal, now)
             return
-        await self._send(lane, waiting)
+        await self._send(lane, waiting, ruled)
 
     # -- before the send --------------------------------------------------------------------
 
@@ -168,8 +183,9 @@ class Executor:
             ended_at=0 if waits else now,
         )
         note = Note(now, "engine", decision.action, delivery.id, decision.reason or "")
+        silent = waits and decision.gate is not Gate.RULE
         transition = Transition(
-            decision.verb, delivery.revision, after, note=None if waits else note
+            decision.verb, delivery.revision, after, note=None if silent else note
         )
         self._writer.apply(transition, partial(self._settled, lane, after))
         if after.status is Status.DEAD:
@@ -203,10 +219,13 @@ class Executor:
 
     # -- the send ---------------------------------------------------------------------------
 
-    async def _send(self, lane: Lane, waiting: Waiting) -> None:
+    async def _send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         delivery = waiting.delivery
         route = self.book.route(delivery)
-        endpoint = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
+        chosen = delivery.endpoint
+        if ruled is not None and chosen is None:
+            chosen = ruled.sending.endpoint
+        endpoint = lane.endpoint(chosen) or route.recipient.endpoints[0]
         now = self._clock.now()
         try:
             payload = self._vault.open(waiting.message.sealed or b"", delivery.message_id)
@@ -214,7 +233,14 @@ class Executor:
             self._end(lane, delivery, _dead(Code.PAYLOAD_MISSING, str(error)), now)
             return
         flight = Flight(
-            lane, delivery, route, endpoint, now, record.is_probe(lane), asyncio.current_task()
+            lane,
+            delivery,
+            route,
+            endpoint,
+            now,
+            record.is_probe(lane),
+            asyncio.current_task(),
+            ruled,
         )
         if lane.limiter is not None:
             lane.limiter.began(now)
@@ -274,7 +300,10 @@ class Executor:
             context,
             refunded,
         )
-        decision = self._decide(tried, lane, now)
+        if flight.ruled is None:
+            decision = self._decide(tried, lane, now, flight.route.policy)
+        else:
+            decision, tried = self._decide_ruled(flight.ruled, tried, lane, now)
         self._count(tried, decision)
         if decision.verb is Verb.SUCCEED and lane.timetable is not None:
             lane.timetable.succeeded(now)
@@ -312,14 +341,25 @@ class Executor:
         if not outcome.ok:
             _log_failure(after, outcome, decision)
 
-    def _decide(self, tried: record.Try, lane: Lane, now: int) -> Decision:
+    def _decide_ruled(
+        self, ruled: Ruled, tried: record.Try, lane: Lane, now: int
+    ) -> tuple[Decision, record.Try]:
+        """Return what happens next as the rules say, and the try with what they changed."""
+        verdict = self._rulings.after(
+            ruled, tried.route, lane, tried.delivery, outcome=tried.outcome, now=now
+        )
+        decision = self._decide(tried, lane, now, verdict.policy)
+        decision, marks = self._rulings.final(verdict, decision)
+        return decision, msgspec.structs.replace(tried, rules=marks)
+
+    def _decide(self, tried: record.Try, lane: Lane, now: int, policy: Policy) -> Decision:
         delivery = tried.delivery
         if not delivery.first_attempt_at:
             delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
         return decide(
             delivery,
             tried.outcome,
-            tried.route.policy,
+            policy,
             lane.facts(now),
             now=now,
             active_ms=record.active_ms(tried),

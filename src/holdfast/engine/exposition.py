@@ -51,6 +51,7 @@ class Exposition:
         yield from self._totals()
         yield from self._histograms()
         yield from self._lanes()
+        yield from self._rules()
 
     def _totals(self) -> Iterator[Metric]:
         engine = self._engine
@@ -81,6 +82,21 @@ class Exposition:
         yield _histogram(
             "holdfast_retry_lag_seconds", "From due to send.", meter.lag, meter.lag_sum_ms
         )
+
+    def _rules(self) -> Iterator[Metric]:
+        meter = self._engine.meter
+        changes = CounterMetricFamily(
+            "holdfast_rule_effects", "What rules changed.", labels=("rule", "effect")
+        )
+        for (rule, effect), count in meter.rules.items():
+            changes.add_metric((rule, effect), count)
+        yield changes
+        failures = CounterMetricFamily(
+            "holdfast_rule_failures", "Rules that could not be evaluated.", labels=("rule",)
+        )
+        for rule, count in meter.rule_failures.items():
+            failures.add_metric((rule,), count)
+        yield failures
 
     def _lanes(self) -> Iterator[Metric]:
         labels = ("recipient", "status")

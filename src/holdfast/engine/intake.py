@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.clock import Clock
 from holdfast.engine.book import Book
+from holdfast.engine.rulings import Rulings
 from holdfast.engine.writer import Writer
 from holdfast.errors import HoldfastError, InvalidInput, KeyCollision, Overloaded, StoreFull
 from holdfast.model.consent import Consent
@@ -50,6 +51,7 @@ class Intake:
             after it.
         max_payload_bytes: larger payloads are refused.
         max_waiting: most accepts queued for the writer (back-pressure, S5.36).
+        rulings: asks the rules; None: nothing is asked.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class Intake:
         announce: Callable[[Accept], OnAccept],
         max_payload_bytes: int,
         max_waiting: int,
+        rulings: Rulings | None = None,
     ) -> None:
+        self._rulings = rulings
         self._writer = writer
         self._vault = vault
         self._clock = clock
@@ -190,7 +194,7 @@ class Intake:
             _instant(submission.expires_at, NEVER),
             now,
         )
-        return self.routed(flow, message)
+        return self.routed(flow, message, payload)
 
     def _digest(self, flow: Flow, payload: bytes) -> bytes:
         """Return the digest of the payload as a value: white space and key order do not count."""
@@ -214,7 +218,7 @@ class Intake:
             expires_at=NEVER,
             created_at=now,
         )
-        accept = self.routed(flow, message)
+        accept = self.routed(flow, message, payload)
         size = self._take(accept)
         landed = self._announce(accept)
         answer: asyncio.Future[Accepted | HoldfastError]
@@ -233,9 +237,10 @@ class Intake:
             raise result
         return result
 
-    def routed(self, flow: Flow, message: Message) -> Accept:
+    def routed(self, flow: Flow, message: Message, payload: bytes) -> Accept:
         """Return the message with a delivery for every step of its flow."""
         deliveries = []
+        notes = []
         predecessor = None
         last = len(flow.steps) - 1
         for index, step in enumerate(flow.steps):
@@ -246,9 +251,14 @@ class Intake:
                 predecessor=predecessor if chained else None,
                 followed=chained and index < last,
             )
+            if self.book.ruled and self._rulings is not None:
+                delivery, note = self._rulings.accept(
+                    self.book.route(delivery), message, delivery, payload
+                )
+                notes += [note] if note is not None else []
             predecessor = delivery.id
             deliveries.append(delivery)
-        return Accept(message, tuple(deliveries))
+        return Accept(message, tuple(deliveries), tuple(notes))
 
     def _delivery(
         self,

@@ -24,6 +24,7 @@ from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 from holdfast.policy import downtime, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
+from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
 
@@ -470,6 +471,14 @@ class Lane:
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
             breaker_enabled=self.recipient.breaker.enabled,
             delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
+        )
+
+    def sight(self, pending: int) -> LaneSight:
+        """Return what rules see of the lane; `pending` is the number of waiting deliveries."""
+        breaker = self.state.breaker
+        failures = breaker.window.bit_count()
+        return LaneSight(
+            breaker.state, failures, breaker.calls, pending, self.in_flight, self._rate
         )
 
     def health_share(self) -> float:

@@ -20,6 +20,8 @@ class Meter:
         latency_sum_ms: sum of all latencies.
         lag: tries per bucket of the time between due and send (S5.2).
         lag_sum_ms: sum of all lags.
+        rules: what rules changed, by (rule, effect).
+        rule_failures: rules that could not be evaluated, by rule.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,8 @@ class Meter:
         self.latency_sum_ms = 0.0
         self.lag = [0] * (len(LATENCY_BUCKETS_MS) + 1)
         self.lag_sum_ms = 0
+        self.rules: Counter[tuple[str, str]] = Counter()
+        self.rule_failures: Counter[str] = Counter()
 
     def tried(
         self, outcome: Outcome, decision: Decision, *, duration_ms: float, lag_ms: int

@@ -16,6 +16,7 @@ from holdfast.model.attempt import (
     Partner,
     Reply,
     Result,
+    RuleMark,
     SuccessIndicators,
     Trigger,
 )
@@ -40,6 +41,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
         probe: it tested a recipient that was down.
         context: id of the sample.
         refunded: counted tries that were given back to the delivery.
+        rules: what rules changed about it.
     """
 
     delivery: Delivery
@@ -50,6 +52,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
     probe: bool
     context: str
     refunded: int = 0
+    rules: tuple[RuleMark, ...] = ()
 
 
 def successor(tried: Try, decision: Decision, original: str, now: int) -> Delivery:
@@ -133,6 +136,7 @@ def attempt(tried: Try, decision: Decision, lane: Lane, *, now: int, rng: random
         success_indicators=_indicators(outcome) if ok else None,
         jitter=decision.jitter,
         refunded=tried.refunded,
+        rules=tried.rules,
     )
 
 

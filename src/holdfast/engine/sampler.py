@@ -97,6 +97,7 @@ class Sampler:
         self._id = ""
         self._at = -EVERY_MS
         self._number = 0
+        self._system = SystemSample(0.0, 0.0, 0.0, 0.0, 0, 0.0)
 
     def current(self, now: int, prefix: str) -> str:
         """Return the id of a sample that is at most a second old; `prefix` makes it unique."""
@@ -105,6 +106,12 @@ class Sampler:
             self._number += 1
             self._id = f"ctx_{prefix}_{self._number:x}"
             busy = round(self._busy(), 3)
-            body = msgspec.json.encode(Sample(now, self._probe(busy), self._queue(now)))
+            self._system = self._probe(busy)
+            body = msgspec.json.encode(Sample(now, self._system, self._queue(now)))
             self._publish(Snapshot(self._id, body))
         return self._id
+
+    def system(self, now: int, prefix: str) -> SystemSample:
+        """Return the machine's part of a sample that is at most a second old."""
+        self.current(now, prefix)
+        return self._system

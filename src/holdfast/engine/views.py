@@ -1,6 +1,6 @@
 """What may be seen of the engine: deliveries, events, lanes. Payloads are never shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
+from holdfast.model.rule import Signal
 from holdfast.model.view import ClosedGate, LaneView
 from holdfast.policy import breaker as breakers
 from holdfast.policy.decide import Gate
@@ -34,6 +35,7 @@ class Views:
         held: what keeps the whole worker from sending.
         ready: tells whether messages are accepted.
         metrics: makes the metrics page.
+        signals: returns the numbers from outside, by name.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Views:
         held: Callable[[], Gate | None],
         ready: Callable[[], bool],
         metrics: Callable[[], str],
+        signals: Callable[[], Mapping[str, Signal]],
     ) -> None:
+        self._signals = signals
         self._store = store
         self._vault = vault
         self._clock = clock
@@ -115,6 +119,10 @@ class Views:
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines, newest first."""
         return await self._store.notes(subject, limit)
+
+    async def signals(self) -> list[Signal]:
+        """Return the numbers from outside, by name."""
+        return [one for _, one in sorted(self._signals().items())]
 
     async def ready(self) -> bool:
         """Tell whether messages are accepted now."""

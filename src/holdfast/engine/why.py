@@ -16,7 +16,9 @@ from holdfast.model.message import NEVER, Message
 from holdfast.model.view import ClosedGate
 from holdfast.policy.decide import Gate
 
-_BY_ROW: Final = frozenset({Gate.PREDECESSOR, Gate.NOT_BEFORE, Gate.BATCH, Gate.CONTACT_HOURS})
+_BY_ROW: Final = frozenset(
+    {Gate.PREDECESSOR, Gate.NOT_BEFORE, Gate.BATCH, Gate.CONTACT_HOURS, Gate.RULE}
+)
 """Gates that stand in a delivery's row until its due time; the others are the lane's own."""
 
 

@@ -178,6 +178,25 @@ class Jitter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     draw_ms: int
 
 
+class RuleMark(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a rule did to a delivery, for its event (promise 7).
+
+    Attributes:
+        rule: the rule's name.
+        effect: the effect's name; `error` when the condition could not be evaluated: then the
+            rule was as if absent.
+        before: the value without the rule.
+        after: the value with it.
+        error: what went wrong.
+    """
+
+    rule: str
+    effect: str
+    before: int | float | str | None = None
+    after: int | float | str | None = None
+    error: str | None = None
+
+
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One try as an immutable retry event (S1.5-S1.20, S5.59). Instants are ms since the epoch.
 
@@ -226,6 +245,8 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Counted tries before this one that turned out to be the recipient's trouble: given back."""
     stale: bool = False
     """The delivery had changed meanwhile: the try is on record, its change was refused."""
+    rules: tuple[RuleMark, ...] = ()
+    """The rules that changed something about this try or what follows it."""
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.model.calendar import Cap, ContactHours, Hours, Maintenance, Period
 from holdfast.model.policy import BreakerSettings, PolicySettings
+from holdfast.model.rule import DeliveryRule
 from holdfast.model.throttle import BudgetSettings, RateLimits
 
 
@@ -102,6 +103,8 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         caps: most successful deliveries in a minute, hour, day, week or month.
         limits: most sends in a second, a minute, an hour, a day.
         budget: how many retries there may be beside first tries.
+        region: where it is, for rules.
+        tags: words that rules can look for.
     """
 
     name: str
@@ -120,6 +123,8 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     caps: tuple[Cap, ...] = ()
     limits: RateLimits = RateLimits()
     budget: BudgetSettings = BudgetSettings()
+    region: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -217,3 +222,4 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     accounts: dict[str, Account] = {}
     recipients: dict[str, Recipient] = {}
     flows: dict[str, Flow] = {}
+    rules: tuple[DeliveryRule, ...] = ()

@@ -101,6 +101,8 @@ class Gate(StrEnum):
     """People may not be contacted at this time of their day."""
     TURN = "turn"
     """Nothing keeps it: it waits for its turn, or is being sent."""
+    RULE = "rule"
+    """A rule holds the delivery."""
 
 
 class LaneFacts(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +133,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         action: the event's `next_action.type`.
         due_at: next earliest send (`NEVER` when it ended).
         counted: this try used a retry (or was the original).
-        code: why it ended, else None.
+        code: why it ended (a `Code`, or one of a rule's own), else None.
         reason: one phrase for people.
         gate: what it waits for when it is a hold.
         delay_ms: planned delay; part of the active time.
@@ -144,7 +146,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     action: str
     due_at: int = NEVER
     counted: bool = True
-    code: Code | None = None
+    code: str | None = None
     reason: str | None = None
     gate: Gate | None = None
     delay_ms: int = 0

@@ -21,7 +21,7 @@ from holdfast.model.policy import (
     ResponseMapping,
     Strategy,
 )
-from holdfast.policy import check, check_calendar
+from holdfast.policy import check, check_calendar, ruling
 
 DEFAULTS: Final[dict[str, Any]] = {
     "strategy": Strategy.EXPONENTIAL,
@@ -146,12 +146,14 @@ def validate(catalog: Catalog) -> None:
         check.known(f"recipients.{key}.account", recipient.account, accounts)
         check.recipient(recipient, f"recipients.{key}")
         check_calendar.recipient(recipient, f"recipients.{key}")
+        ruling.recipient(recipient, f"recipients.{key}")
         resolve(catalog, flow=None, step=None, recipient=recipient)
     for key, flow in catalog.flows.items():
         _named(f"flows.{key}", key, flow.name)
         check.known(f"flows.{key}.account", flow.account, accounts)
         _flow(catalog, flow, f"flows.{key}")
         check_calendar.flow(flow, f"flows.{key}")
+    ruling.validate(catalog)
 
 
 def _account_level(account: Account) -> tuple[str, str, PolicySettings]:

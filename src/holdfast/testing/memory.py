@@ -13,6 +13,7 @@ from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
+from holdfast.model.rule import Signal
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import ClosedGate, LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
@@ -44,6 +45,7 @@ class MemoryEngine:
             for name, one in catalog.recipients.items()
         }
         self._notes: list[Note] = []
+        self._signals: dict[str, Signal] = {}
         self.trouble: Exception | None = None
         self.journal: list[Event] = []
         self.writable = True
@@ -235,6 +237,17 @@ class MemoryEngine:
         self._lanes[recipient] = lane
         self._note(actor, action, recipient, note)
         return lane
+
+    async def set_signal(self, name: str, value: float, *, actor: str, reason: str) -> Signal:
+        """Set a number from outside."""
+        self._raise_trouble()
+        self._note(actor, "signal", name, reason)
+        self._signals[name] = Signal(name, value, self._now, actor)
+        return self._signals[name]
+
+    async def signals(self) -> list[Signal]:
+        """Return the numbers from outside, by name."""
+        return [one for _, one in sorted(self._signals.items())]
 
     async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
         """Remove everything that is old enough; everything is as old as its creation."""

@@ -6,7 +6,7 @@ import apsw
 
 from holdfast.errors import StoreLost
 from holdfast.model.lane import LaneState
-from holdfast.store import Batch, Committed, Note, Snapshot
+from holdfast.store import Accepted, Batch, Committed, Note, Snapshot
 from holdfast.stores.sqlite import rows
 from holdfast.stores.sqlite.accepting import accept
 from holdfast.stores.sqlite.counting import Tally
@@ -42,7 +42,7 @@ class Writer:
             tally.write(connection)
             used = self._save_snapshots(connection, batch)
             _save_lanes(connection, batch.lanes)
-            _append_notes(connection, (*batch.notes, *notes))
+            _append_notes(connection, (*batch.notes, *_accept_notes(batch, accepts), *notes))
         self._stamped |= used
         return Committed(accepts, answers)
 
@@ -80,6 +80,16 @@ def _snapshot_row(snapshot: Snapshot, now: int) -> tuple[str, str, int]:
 
 def _save_lanes(connection: apsw.Connection, lanes: tuple[LaneState, ...]) -> None:
     _LANES.run(connection, [(each.recipient, rows.json_text(each)) for each in lanes])
+
+
+def _accept_notes(batch: Batch, answers: tuple[Accepted, ...]) -> list[Note]:
+    """Return the audit lines of the messages that are new."""
+    return [
+        note
+        for member, answer in zip(batch.accepts, answers, strict=True)
+        if member.notes and answer.message_id == member.message.id
+        for note in member.notes
+    ]
 
 
 def _append_notes(connection: apsw.Connection, notes: tuple[Note, ...]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from holdfast.errors import StoreError, StoreLost
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, Accepted, Batch, Counts
+from holdfast.store import Accept, Accepted, Batch, Counts, Note
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
 
@@ -67,6 +67,14 @@ class AcceptingSuite(Suite):
         assert not answer.duplicate
         assert answer.message_id == first.message.id
         assert await case.store.message(other.message.id) is None
+
+    async def test_audit_lines_are_written_only_for_what_is_new(self, case: Case) -> None:
+        """The first message brings its line, its repeat brings none."""
+        note = Note(1, "engine", "rule", "dlv_x", "rule 'vip' sets priority")
+        for _ in range(2):
+            member = msgspec.structs.replace(_accept(case, key="k"), notes=(note,))
+            await case.commit(accepts=(member,))
+        assert await case.store.notes("dlv_x", 10) == [note]
 
     async def test_twins_in_one_batch_share_one_answer(self, case: Case) -> None:
         """The first twin is written, the others are its duplicates or collisions."""
