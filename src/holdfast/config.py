@@ -155,6 +155,15 @@ def load(
         raise ConfigError(f"{source}: {error}") from error
 
 
+def source(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the file's tables as written, secrets as references; no file: none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return _read(path, environ)[1]
+
+
 def prepare_data(config: Config) -> Path:
     """Create the data folder with mode 0700, or refuse one that others may enter (S5.25).
 

@@ -44,7 +44,6 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("demo")(demo)
     app.command("watch")(watch)
-    app.command("check")(check)
     app.command("version")(version)
     store = typer.Typer(help="Care for the store.", no_args_is_help=True)
     store.command("migrate")(migrate)
@@ -161,18 +160,6 @@ async def _watch(url: str, token: str | None, *, plain: bool) -> None:
             for task in (shown, stopped):
                 task.cancel()
             await asyncio.gather(shown, stopped, return_exceptions=True)
-
-
-def check(*, config: ConfigFile = None, data: Data = None) -> None:
-    """Check the configuration without starting anything."""
-    from holdfast.config import load
-
-    found = load(config, os.environ, {"data": data}).catalog
-    names = ", ".join(sorted(found.flows)) or "none"
-    sys.stdout.write(
-        f"the configuration is good: {len(found.recipients)} recipients, "
-        f"{len(found.flows)} flows ({names})\n"
-    )
 
 
 def version() -> None:
