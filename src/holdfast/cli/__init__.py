@@ -6,7 +6,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli import acting, doctor, measuring, reading, running, sending, signals
+from holdfast.cli import (
+    acting,
+    doctor,
+    experimenting,
+    measuring,
+    reading,
+    running,
+    sending,
+    signals,
+)
 from holdfast.cli.complaint import REFUSED, USAGE, Complaint
 from holdfast.errors import ConfigError, HoldfastError, InvalidInput
 
@@ -18,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (running, sending, reading, acting, signals, doctor, measuring):
+for part in (running, sending, reading, acting, signals, doctor, measuring, experimenting):
     part.register(app)
 
 
