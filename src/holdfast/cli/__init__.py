@@ -6,7 +6,17 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli import acting, checking, doctor, measuring, reading, running, sending, signals
+from holdfast.cli import (
+    acting,
+    checking,
+    doctor,
+    experimenting,
+    measuring,
+    reading,
+    running,
+    sending,
+    signals,
+)
 from holdfast.cli.complaint import REFUSED, USAGE, Complaint
 from holdfast.errors import ConfigError, HoldfastError, InvalidInput
 
@@ -18,7 +28,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (running, sending, reading, acting, signals, doctor, checking, measuring):
+parts = (
+    *(running, sending, reading, acting, signals),
+    *(doctor, checking, measuring, experimenting),
+)
+for part in parts:
     part.register(app)
 
 

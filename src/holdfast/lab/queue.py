@@ -1,0 +1,213 @@
+"""A store in memory without durability: the queue that the engine works from in the lab.
+
+It answers what the engine asks while it runs; the journal and the documents, which nobody in the
+lab reads, stay empty.
+"""
+
+import bisect
+from typing import Final
+
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.lane import BreakerState, LaneState
+from holdfast.model.message import NEVER, Message
+from holdfast.store import (
+    Accepted,
+    Applied,
+    Batch,
+    Committed,
+    Counts,
+    DuePage,
+    DueQuery,
+    EventQuery,
+    Find,
+    Note,
+    Ownership,
+    Pruned,
+    Retention,
+    Space,
+    Transition,
+    Waiting,
+)
+
+_FREE: Final = 1 << 40
+
+
+class Queue:
+    """Every role of a store, as far as a running engine needs it."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}
+        """What is pending, by delivery id."""
+        self.ended: list[Delivery] = []
+        """What left `pending` since somebody took them away."""
+        self._due: dict[str, list[list[tuple[int, str]]]] = {}
+        self._pending: dict[str, int] = {}
+        self._expires: list[tuple[int, str]] = []
+        self._lanes: dict[str, LaneState] = {}
+        self.opened: list[tuple[int, str]] = []
+        """(instant, recipient) of every breaker that opened from closed."""
+
+    # -- deliveries -------------------------------------------------------------------------
+
+    def put(self, waiting: Waiting) -> None:
+        """Take a new delivery."""
+        delivery = waiting.delivery
+        self.waiting[delivery.id] = waiting
+        self._pending[delivery.recipient] = self._pending.get(delivery.recipient, 0) + 1
+        bisect.insort(self._band(delivery), (delivery.due_at, delivery.id))
+        bisect.insort(self._expires, (delivery.expires_at, delivery.id))
+
+    def change(self, transition: Transition) -> Applied:
+        """Apply a change unless the delivery changed meanwhile."""
+        after = transition.after
+        known = self.waiting.get(after.id)
+        if known is None or known.delivery.revision != transition.revision:
+            return Applied(applied=False)
+        self._remove(known.delivery)
+        if after.status is Status.PENDING:
+            self.waiting[after.id] = Waiting(after, known.message)
+            bisect.insort(self._band(after), (after.due_at, after.id))
+        else:
+            del self.waiting[after.id]
+            self._pending[after.recipient] -= 1
+            self.ended.append(after)
+        return Applied(applied=True)
+
+    def _band(self, delivery: Delivery) -> list[tuple[int, str]]:
+        bands = self._due.get(delivery.recipient)
+        if bands is None:
+            bands = self._due[delivery.recipient] = [[] for _ in range(BANDS)]
+        return bands[delivery.band]
+
+    def _remove(self, delivery: Delivery) -> None:
+        band = self._band(delivery)
+        del band[bisect.bisect_left(band, (delivery.due_at, delivery.id))]
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Apply a batch."""
+        accepted = []
+        for accept in batch.accepts:
+            for delivery in accept.deliveries:
+                self.put(Waiting(delivery, accept.message))
+            routed = tuple((each.id, each.step, each.recipient) for each in accept.deliveries)
+            accepted.append(Accepted(accept.message.id, routed))
+        for state in batch.lanes:
+            self._note(state)
+        applied = tuple(self.change(transition) for transition in batch.transitions)
+        return Committed(tuple(accepted), applied)
+
+    def _note(self, state: LaneState) -> None:
+        before = self._lanes.get(state.recipient)
+        was = BreakerState.CLOSED if before is None else before.breaker.state
+        if was is BreakerState.CLOSED and state.breaker.state is BreakerState.OPEN:
+            self.opened.append((state.breaker.since, state.recipient))
+        self._lanes[state.recipient] = state
+
+    async def due(self, query: DueQuery) -> DuePage:
+        """Return what a lane may send next."""
+        found: list[Waiting] = []
+        emptied, next_due = True, NEVER
+        for band, room in zip(self._due.get(query.recipient, ()), query.quotas, strict=False):
+            taken = 0
+            for due, name in band:
+                if due > query.now:
+                    next_due = min(next_due, due)
+                    break
+                if name in query.exclude:
+                    continue
+                if taken == room:
+                    emptied = False
+                    break
+                found.append(self.waiting[name])
+                taken += 1
+        return DuePage(tuple(found), emptied, next_due)
+
+    async def due_lanes(self) -> list[tuple[str, int]]:
+        """Return every recipient with pending deliveries and its lowest due."""
+        return [
+            (recipient, min(band[0][0] for band in bands if band))
+            for recipient, bands in self._due.items()
+            if any(bands)
+        ]
+
+    async def expired(self, now: int, limit: int) -> list[Delivery]:
+        """Return what has outlived its time."""
+        found: list[Delivery] = []
+        for expires, name in self._expires:
+            if expires > now or len(found) == limit:
+                break
+            if name in self.waiting:
+                found.append(self.waiting[name].delivery)
+        gone = bisect.bisect_right(self._expires, (now, "\uffff"))
+        live = [each for each in self._expires[:gone] if each[1] in self.waiting]
+        self._expires[:gone] = live
+        return found
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return one pending delivery."""
+        found = self.waiting.get(delivery_id)
+        return None if found is None else found.delivery
+
+    async def message(self, message_id: str) -> Message | None:
+        """Return nothing: nobody asks."""
+        del message_id
+        return None
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return nothing: nobody asks."""
+        del query
+        return []
+
+    async def counts(self) -> dict[str, Counts]:
+        """Return how many wait, by recipient."""
+        return {
+            name: Counts(created=count, pending=count, normal=count)
+            for name, count in self._pending.items()
+        }
+
+    async def prune(self, now: int, retention: Retention) -> Pruned:
+        """Keep nothing, so remove nothing."""
+        del now, retention
+        return Pruned()
+
+    async def space(self) -> Space:
+        """Return plenty."""
+        return Space(0, _FREE)
+
+    # -- lanes, journal, documents ------------------------------------------------------------
+
+    async def acquire(self, now: int) -> Ownership:
+        """Become the owner."""
+        del now
+        return Ownership(1, clean=True)
+
+    async def lane_states(self) -> list[LaneState]:
+        """Return none: every run begins anew."""
+        return []
+
+    async def release(self, epoch: int) -> None:
+        """Say goodbye."""
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return none."""
+        del query
+        return []
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return none."""
+        del subject, limit
+        return []
+
+    async def document(self, name: str) -> tuple[int, bytes] | None:
+        """Return none."""
+        del name
+        return None
+
+    async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
+        """Keep nothing."""
+        del name, body, expected, now
+        return 1
+
+    async def close(self) -> None:
+        """Close."""
