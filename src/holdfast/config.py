@@ -40,6 +40,7 @@ STRATEGIES: Final = {
     "JITTER": "jitter",
     "CIRCUIT_BREAKER": "circuit_breaker",
     "HYBRID": "hybrid",
+    "ADAPTIVE": "adaptive",
 }
 """Values of `RETRY_STRATEGY` (S5.28) and the strategies they mean."""
 _HYBRID: Final = ({"strategy": "immediate", "attempts": 1}, {"strategy": "exponential"})
