@@ -7,22 +7,26 @@ The lane is passive. The dispatcher asks it (`gate`, `take`, `wants`) and tells 
 import heapq
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from holdfast.engine.fleet import Fleet
 from holdfast.engine.journal import SETUP_REFUSALS
+from holdfast.engine.learning import Learning
 from holdfast.engine.limiter import Limiter
+from holdfast.engine.pacing import Pacing
 from holdfast.engine.purse import RetryBudget
 from holdfast.engine.throttle import Throttle
 from holdfast.engine.timetable import Timetable
-from holdfast.model.attempt import Outcome
+from holdfast.model.attempt import FailureClass, Outcome
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.flow import Endpoint, Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
-from holdfast.policy import downtime, priority
+from holdfast.policy import cusum, downtime, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
@@ -38,11 +42,26 @@ class Lane:
     Args:
         recipient: its settings.
         state: what was saved of it.
+        fleet: what all lanes have learned together.
+        waiting: tells how many of its deliveries wait, at most a second late.
     """
 
-    def __init__(self, recipient: Recipient, state: LaneState) -> None:
+    def __init__(
+        self,
+        recipient: Recipient,
+        state: LaneState,
+        fleet: Fleet | None = None,
+        waiting: Callable[[], int] | None = None,
+    ) -> None:
         self.recipient = recipient
         self.state = state
+        self._counted_waiting = waiting
+        self._learns = recipient.breaker.enabled and recipient.breaker.mode == "cusum"
+        learned = state.learned
+        if state.breaker.state is BreakerState.CLOSED and learned.outage_class is not None:
+            learned = msgspec.structs.replace(learned, outage_class=None)
+        self.learning = Learning(recipient, learned, fleet or Fleet(), self._waiting)
+        self.pacing = Pacing(state.pace if self._learns else None, recipient.concurrency)
         self.vtime = 0.0
         """Virtual service received; the ready lane with the least is next."""
         self.queued = False
@@ -61,8 +80,9 @@ class Lane:
         self._noted_due = NEVER
         self._changed: set[str] = set()
         self._pace_at = 0.0
-        self._rate = 0.0
+        self._rate = learned.pace
         self._rate_at = 0
+        self._last_probe = ""
         self._streak: Counter[str] = Counter()
         """Counted failures since the last success, by delivery ..."""
         self.limiter: Limiter | None = None
@@ -109,7 +129,11 @@ class Lane:
             return Gate.BREAKER, breaker.retry_at
         if breaker.state is BreakerState.HALF_OPEN and self.in_flight > 0:
             return Gate.BREAKER, NEVER
-        if self.in_flight >= self.recipient.concurrency:
+        if self.in_flight >= (
+            self.recipient.concurrency
+            if self.pacing.pace is None
+            else self.pacing.limit(self.recipient.concurrency)
+        ):
             return Gate.CONCURRENCY, NEVER
         opens = self.paced_until(now)
         return None if opens is None else (Gate.PACE, opens)
@@ -118,6 +142,8 @@ class Lane:
         """Return when the recovery's rate lets the next one go, None: at once."""
         if self.state.breaker.state is BreakerState.RECOVERY and self._pace_at > now:
             return int(self._pace_at) + 1
+        if self.pacing.pace is not None and self.pacing.next_at > now:
+            return int(self.pacing.next_at) + 1
         return None
 
     def tick(self, now: int) -> bool:
@@ -127,16 +153,68 @@ class Lane:
             if self._become(ramp):
                 return True
         breaker = self.state.breaker
-        if breaker.state is BreakerState.CLOSED:
+        closed = breaker.state is BreakerState.CLOSED
+        if closed and self.pacing.pace is None:
             return False
+        changed = self._learns and self._move_pace(now)
+        if closed:
+            return changed
         backlog = bool(self.buffered) or not self.emptied or self.next_due <= now
-        return self._become(breakers.tick(breaker, self.recipient.breaker, now, backlog=backlog))
+        breaker = breakers.tick(self.state.breaker, self.recipient.breaker, now, backlog=backlog)
+        return self._become(breaker) or changed
+
+    def _move_pace(self, now: int) -> bool:
+        """Move the pace on; tell whether it ended, or fell below what is saved of it."""
+        breaker, pacing = self.state.breaker, self.pacing
+        recovering = breaker.state is BreakerState.RECOVERY
+        if pacing.pace is None:
+            if not recovering:
+                return False
+            pacing.begin("outage", before=breaker.rate_before, now=now)
+        rate = pacing.pace.rate if pacing.pace is not None else 0.0
+        more = not self.emptied or self.next_due <= now
+        ended = pacing.tick(
+            now,
+            typical_ms=self.learning.typical_ms,
+            backlog=more or len(self.buffered) > rate,
+            well=self._well(),
+            calm_ms=round(self.recipient.breaker.calm_seconds * 1000),
+        )
+        saved = self.state.pace
+        if ended and recovering:
+            return self._become(breakers.reset(breaker, now))
+        if ended or saved is None or (pacing.pace and pacing.pace.rate < saved.rate):
+            self._keep()
+            return True
+        return False
+
+    def _well(self) -> bool:
+        """Tell whether no more of the last calls failed than twice the usual share."""
+        breaker = self.state.breaker
+        allowed = max(0.1, 2 * cusum.LEVELS[self.learning.base])
+        return breaker.window.bit_count() <= allowed * max(1, breaker.calls)
+
+    def _keep(self) -> None:
+        """Put what was learned into the state, to be saved with it."""
+        state = self.state
+        self.state = msgspec.structs.replace(
+            state, learned=self.learning.learned(self._rate), pace=self.pacing.saved()
+        )
 
     def next_change(self) -> int | None:
-        """Return when time alone will change the breaker, None while it is closed."""
-        if self.state.breaker.state is BreakerState.CLOSED:
+        """Return when time alone will change breaker or pace, None while nothing limits it."""
+        pace = self.pacing.pace
+        if self.state.breaker.state is BreakerState.CLOSED and pace is None:
             return None
-        return breakers.next_change(self.state.breaker, self.recipient.breaker)
+        change = breakers.next_change(self.state.breaker, self.recipient.breaker)
+        return change if pace is None or change is not None else pace.since + 1000
+
+    @property
+    def rate(self) -> float | None:
+        """Return the sends per second allowed now, None: no limit here."""
+        if self.pacing.pace is not None:
+            return round(self.pacing.pace.rate, 3)
+        return breakers.rate(self.state.breaker, self.recipient.breaker)
 
     def possibly_sent(self, delivery: Delivery) -> bool:
         """Tell whether an owner that crashed may have sent it: due then and unsettled since."""
@@ -259,10 +337,16 @@ class Lane:
 
         One that waits unsettled of an earlier send is never given out twice.
         """
-        best = self._choose(now)
-        if best is None:
-            return None
-        _, delivery_id, waiting = heapq.heappop(self.bands[best])
+        if self.state.breaker.state is BreakerState.HALF_OPEN:
+            waiting = self._take_probe(now)
+            if waiting is None:
+                return None
+            delivery_id = waiting.delivery.id
+        else:
+            best = self._choose(now)
+            if best is None:
+                return None
+            _, delivery_id, waiting = heapq.heappop(self.bands[best])
         self.buffered.discard(delivery_id)
         self.busy.add(delivery_id)
         self.in_flight += 1
@@ -270,6 +354,8 @@ class Lane:
             self.limiter.taken(now)
         if self.throttle is not None:
             self.throttle.taken(now)
+        if self.pacing.pace is not None:
+            self.pacing.sent(now)
         rate = breakers.rate(self.state.breaker, self.recipient.breaker)
         if rate is not None:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
@@ -282,8 +368,6 @@ class Lane:
         if budget is None or best is None:
             return best
         if best % 2 == 1:
-            if self.state.breaker.state is BreakerState.HALF_OPEN:
-                return best  # a probe: the breaker lets one out at a time
             delivery = self.bands[best][0][2].delivery
             if budget.retry(delivery.id, delivery.failure_class, now):
                 return best
@@ -300,6 +384,25 @@ class Lane:
         if budget is None or budget.closed_until <= now:
             return 0
         return 0 if self.state.breaker.state is BreakerState.HALF_OPEN else budget.closed_until
+
+    def _take_probe(self, now: int) -> Waiting | None:
+        """Take the oldest that is surely unsent, and never the last probe while there is another.
+
+        A payload that the partner cannot take would otherwise keep the lane down alone.
+        """
+        due = [
+            (entry[1] == self._last_probe, entry[2].delivery.in_doubt, entry, band)
+            for band in self.bands
+            for entry in band
+            if entry[0] <= now
+        ]
+        if not due:
+            return None
+        _, _, entry, band = min(due, key=lambda each: (each[0], each[1], each[2][:2]))
+        band.remove(entry)
+        heapq.heapify(band)
+        self._last_probe = entry[1]
+        return entry[2]
 
     def has_due(self, now: int) -> bool:
         """Tell whether the buffer holds something that is due and that the budget lets go."""
@@ -339,8 +442,18 @@ class Lane:
         if waits:
             self.noted(delivery.due_at)
 
-    def record(self, outcome: Outcome, *, started_at: int, now: int, rng: random.Random) -> bool:
+    def record(
+        self,
+        outcome: Outcome,
+        *,
+        started_at: int,
+        now: int,
+        rng: random.Random,
+        took_ms: float = 0.0,
+    ) -> bool:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
+        ok = breakers.health(outcome)
+        slow = self._learns and self._observe(outcome, ok, started_at, now, took_ms)
         if outcome.ok:
             self._count_success(now)
             if self.throttle is not None:
@@ -350,19 +463,63 @@ class Lane:
         breaker = breakers.record(
             self.state.breaker,
             self.recipient.breaker,
-            ok=breakers.health(outcome),
+            ok=ok,
             started_at=started_at,
             now=now,
             rng=rng,
             pace=self._pace(),
             reason=outcome.reason,
+            slow=slow,
+            base=self.learning.base,
+            confident=self._probing and self.learning.confident,
         )
-        changed = self._become(breaker)
+        changed = self._become(self._planned(breaker, now, rng))
+        if self._learns and self.learning.stale:
+            self._keep()
+            changed = True
         return self._learn_setup(outcome) or changed
 
+    @property
+    def _probing(self) -> bool:
+        return self.state.breaker.state is BreakerState.HALF_OPEN
+
+    def _observe(
+        self, outcome: Outcome, ok: bool | None, started_at: int, now: int, took_ms: float
+    ) -> bool:
+        """Let pace and memory learn from an answer; tell whether it was slow."""
+        breaker = self.state.breaker
+        state = breaker.state
+        limited = outcome.failure_class is FailureClass.RATE_LIMIT
+        if self.pacing.pace is not None:
+            if ok is not None or limited:
+                self.pacing.answered(started_at, good=bool(ok), bad=not ok, took_ms=took_ms)
+        elif limited and state is BreakerState.CLOSED:
+            self.pacing.begin("limit", before=self._rate, now=now)
+        if ok is None or state in (BreakerState.OPEN, BreakerState.HALF_OPEN):
+            return ok is True and took_ms > self.learning.slow_ms
+        kind = None if ok else outcome.failure_class
+        healthy = state is BreakerState.CLOSED
+        return self.learning.answered(
+            took_ms, ok=ok, kind=kind, healthy=healthy, settled=breaker.score == 0
+        )
+
+    def _planned(self, breaker: Breaker, now: int, rng: random.Random) -> Breaker:
+        """Give a breaker that opens now the period that the learned outages ask for."""
+        before = self.state.breaker
+        opens = breaker.state is BreakerState.OPEN and before.state is not BreakerState.OPEN
+        if not opens or not self._learns:
+            return breaker
+        plan = self.learning.opened(now, before.run_failures + 1, before.run + 1, rng)
+        self.state = msgspec.structs.replace(self.state, plan=plan)
+        return msgspec.structs.replace(breaker, retry_at=now + plan.wait_ms)
+
+    def _waiting(self) -> int:
+        known = self._counted_waiting() if self._counted_waiting is not None else 0
+        return max(known, len(self.buffered) + len(self.busy))
+
     def _pace(self) -> float:
-        """Return the successes per second of late; unknown: one a second for each slot."""
-        return self._rate or float(self.recipient.concurrency)
+        """Return the successes per second of late; unknown: 0, or (threshold) one per slot."""
+        return self._rate or (0.0 if self._learns else float(self.recipient.concurrency))
 
     def counted(self, delivery_id: str) -> None:
         """Note that a failure used a retry while the recipient seemed to be up."""
@@ -430,20 +587,26 @@ class Lane:
 
     def trip(self, reason: str, now: int, rng: random.Random) -> bool:
         """Open the breaker because a delivery would have died of the recipient's trouble."""
-        return self._become(
-            breakers.trip(
-                self.state.breaker,
-                self.recipient.breaker,
-                now=now,
-                rng=rng,
-                reason=reason,
-                pace=self._pace(),
-            )
+        breaker = breakers.trip(
+            self.state.breaker,
+            self.recipient.breaker,
+            now=now,
+            rng=rng,
+            reason=reason,
+            pace=self._pace(),
         )
+        return self._become(self._planned(breaker, now, rng))
 
     def change(self, state: LaneState) -> None:
-        """Take an operator's change of the lane."""
-        self.state = state
+        """Take an operator's change of the lane; who sets the breaker also ends the pace."""
+        before, self.state = self.state.breaker, state
+        if state.breaker is before or not self._learns:
+            return
+        self.pacing.drop()
+        if state.breaker.state is BreakerState.CLOSED:
+            self.learning.abandoned(state.breaker.since)
+            self.state = msgspec.structs.replace(state, plan=None)
+        self._keep()
 
     def _become(self, breaker: Breaker) -> bool:
         before = self.state.breaker
@@ -455,14 +618,29 @@ class Lane:
         if breaker.state is BreakerState.RECOVERY and before.state is not BreakerState.RECOVERY:
             self._pace_at = 0.0
         self.state = msgspec.structs.replace(self.state, breaker=breaker)
+        if self._learns and breaker.state is not before.state:
+            self._entered(breaker)
         return (breaker.state, breaker.openings, breaker.stage) != (
             before.state,
             before.openings,
             before.stage,
         )
 
-    def facts(self, now: int) -> LaneFacts:
-        """Return what `decide` needs to know."""
+    def _entered(self, breaker: Breaker) -> None:
+        """Start or stop the pace with the breaker's new state, and keep what was learned."""
+        if breaker.state is BreakerState.RECOVERY:
+            if not breaker.throttled:
+                self.learning.recovered(breaker.since)
+            cause = "failures" if breaker.throttled else "outage"
+            self.pacing.begin(cause, before=breaker.rate_before, now=breaker.since)
+        elif breaker.state is not BreakerState.HALF_OPEN:
+            self.pacing.drop()
+        if breaker.state in (BreakerState.RECOVERY, BreakerState.CLOSED):
+            self.state = msgspec.structs.replace(self.state, plan=None)
+        self._keep()
+
+    def facts(self, now: int, kind: FailureClass | None = None) -> LaneFacts:
+        """Return what `decide` needs to know; with a failure class also what is learned of it."""
         breaker = self.state.breaker
         return LaneFacts(
             breaker=breaker.state,
@@ -471,6 +649,7 @@ class Lane:
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
             breaker_enabled=self.recipient.breaker.enabled,
             delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
+            hazards=None if kind is None else self.learning.hazards(kind),
         )
 
     def sight(self, pending: int) -> LaneSight:

@@ -52,7 +52,9 @@ class Learning:
         self.base = cusum.level(self.calls, self.failures)
         self.slow_ms = max(self._half_timeout, 3 * self._tail)
 
-    def answered(self, took_ms: float, *, ok: bool, kind: str | None, healthy: bool) -> bool:
+    def answered(
+        self, took_ms: float, *, ok: bool, kind: str | None, healthy: bool, settled: bool
+    ) -> bool:
         """Take in a send that says something about the recipient; tell whether it was slow.
 
         Args:
@@ -60,6 +62,7 @@ class Learning:
             ok: the recipient works.
             kind: failure class when it does not.
             healthy: the lane was closed, so that the duration is a usual one.
+            settled: no change is suspected; what is usual stays as it was while one is.
         """
         self.calls += 1
         if ok:
@@ -73,7 +76,8 @@ class Learning:
         if self.calls >= MEMORY:
             self.calls /= 2
             self.failures /= 2
-        self.base = cusum.level(self.calls, self.failures)
+        if settled:
+            self.base = cusum.level(self.calls, self.failures)
         return ok and took_ms > self.slow_ms
 
     def _timed(self, took_ms: float) -> None:
@@ -100,9 +104,7 @@ class Learning:
             self.calls = max(0.0, self.calls - calls)
             again = 0 < now - saved.recovered_at < RELAPSE_MS
             relapses = min(RELAPSES_MAX, saved.relapses + 1) if again else 0
-            saved = replace(
-                saved, outage_class=self.last_class, outage_at=now, relapses=relapses
-            )
+            saved = replace(saved, outage_class=self.last_class, outage_at=now, relapses=relapses)
         self._saved = replace(saved, failed_at=max(now, saved.failed_at))
         return self._plan(now, rng)
 

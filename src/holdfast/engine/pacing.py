@@ -48,9 +48,7 @@ class Pacing:
         if self.pace is not None and started_at >= self.pace.since - took_ms - 1:
             self.pace = pacer.answered(self.pace, good=good, bad=bad, took_ms=took_ms)
 
-    def tick(
-        self, now: int, *, typical_ms: float, backlog: bool, well: bool, calm_ms: int
-    ) -> bool:
+    def tick(self, now: int, *, typical_ms: float, backlog: bool, well: bool, calm_ms: int) -> bool:
         """Move the rate once a second; tell whether the pace has ended."""
         pace = self.pace
         if pace is None:
@@ -63,9 +61,7 @@ class Pacing:
             if pacer.over(pace, now, calm_ms):
                 self.pace = None
                 return True
-            pace = pacer.step(
-                pace, now=now, typical_ms=typical_ms, concurrency=self._concurrency
-            )
+            pace = pacer.step(pace, now=now, typical_ms=typical_ms, concurrency=self._concurrency)
             limit = max(now, self.next_at)
             self.next_at = min(limit, now + 1000 / pace.rate)
         self.pace = pace

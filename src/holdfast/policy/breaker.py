@@ -142,9 +142,7 @@ def _weighed(
         return _probed(breaker, settings, now, needed=1 if confident else None), None
     breaker = cusum.weighed(_counted(breaker, settings, ok=trouble < 1), base, trouble, now)
     recovering = breaker.state is BreakerState.RECOVERY
-    if recovering and breaker.failures >= (
-        cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE
-    ):
+    if recovering and breaker.failures >= (cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE):
         return breaker, f"{breaker.failures} failures in a row"
     if breaker.score < cusum.ALARM:
         return breaker, None

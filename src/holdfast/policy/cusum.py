@@ -9,6 +9,7 @@ What is usual (p0) is the recipient's own long-run share of failures (S2.58), sh
 prior. It moves in steps, so that a score is not added up with two rulers.
 """
 
+import itertools
 import math
 from bisect import bisect
 from typing import Final
@@ -36,7 +37,7 @@ RELAPSE: Final = 5
 BROWN_OUT: Final = 12
 """... and of a lane that is throttled: at 50 % failures 5 in a row are an everyday event."""
 
-_STEPS: Final = tuple(math.sqrt(low * high) for low, high in zip(LEVELS, LEVELS[1:], strict=False))
+_STEPS: Final = tuple(math.sqrt(low * high) for low, high in itertools.pairwise(LEVELS))
 
 
 def ratios(p0: float) -> tuple[float, float]:

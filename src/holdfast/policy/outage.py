@@ -11,6 +11,7 @@ recovers by waiting is a share of its own (a cure model; Boag 1949).
 Ages in ms, hazards per second. All functions are pure.
 """
 
+import itertools
 import math
 from bisect import bisect
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ _EMPTY: Final = Tally()
 def lomax(alpha: float, scale_s: float) -> Hazards:
     """Return the hazards of a Lomax law, each at its bin's middle (geometric)."""
     middles = [500.0]
-    middles += [math.sqrt(low * high) for low, high in zip(EDGES_MS, EDGES_MS[1:], strict=False)]
+    middles += [math.sqrt(low * high) for low, high in itertools.pairwise(EDGES_MS)]
     middles.append(EDGES_MS[-1] * 2.0)
     return tuple(alpha / (scale_s + middle / 1000) for middle in middles)
 
@@ -102,7 +103,7 @@ def ended(tally: Tally, hazards: Hazards, low_ms: float, high_ms: float, now: in
         first = math.exp(base - cumulated(hazards, low))
         last = math.exp(base - cumulated(hazards, high))
         span = (high - low) / 1000
-        if mass < 1e-9:  # the interval is short for the hazard: spread evenly  # noqa: PLR2004
+        if mass < 1e-9:  # the interval is short for the hazard: spread evenly
             share, time = (high - low) / (high_ms - low_ms), span / 2
         else:
             share = (first - last) / mass
