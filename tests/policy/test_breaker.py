@@ -299,9 +299,7 @@ def test_switched_off_it_never_opens() -> None:
 @pytest.mark.parametrize("consecutive", [1, 2, 7])
 def test_all_short_histories_open_exactly_at_the_threshold(consecutive: int) -> None:
     """Over all histories of eight calls: open if and only if a run is long enough."""
-    using = BreakerSettings(
-        mode="threshold", consecutive=consecutive, min_calls=20, open_jitter=0
-    )
+    using = BreakerSettings(mode="threshold", consecutive=consecutive, min_calls=20, open_jitter=0)
     for history in itertools.product([True, False], repeat=8):
         runs = [len(list(run)) for ok, run in itertools.groupby(history) if not ok]
         expected = OPEN if max(runs, default=0) >= consecutive else CLOSED

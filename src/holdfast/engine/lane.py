@@ -26,7 +26,7 @@ from holdfast.model.flow import Endpoint, Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
-from holdfast.policy import cusum, downtime, priority
+from holdfast.policy import cusum, downtime, pacer, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
@@ -620,6 +620,8 @@ class Lane:
         self.state = msgspec.structs.replace(self.state, breaker=breaker)
         if self._learns and breaker.state is not before.state:
             self._entered(breaker)
+        elif breaker.throttled and not before.throttled and self.pacing.pace is not None:
+            self.pacing.pace = pacer.throttled(self.pacing.pace, breaker.scored_at)
         return (breaker.state, breaker.openings, breaker.stage) != (
             before.state,
             before.openings,

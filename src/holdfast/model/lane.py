@@ -5,8 +5,8 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.model.calendar import CapUse
-from holdfast.model.throttle import WindowUse
 from holdfast.model.learned import Learned, Pace, ProbePlan
+from holdfast.model.throttle import WindowUse
 
 
 class BreakerState(StrEnum):

@@ -5,7 +5,8 @@ probe (`policy.probing`) and a pace leads the recovery (`policy.pacer`). Where l
 the sends fail the recipient is ailing, not down: the lane goes straight to a paced recovery. The
 lane puts the learned period in the place of the one drawn here.
 
-In `threshold` mode it opens after failures in a row or at a share of the last calls, whichever comes first (C26).
+In `threshold` mode it opens after failures in a row or at a share of the last calls, whichever
+comes first (C26).
 The open period doubles with every failed probe up to a cap, spread by jitter (G4). One probe at
 a time tests the recipient; enough successes in a row start the recovery, in which the rate
 rises in stages (C27, S2.34-S2.40). A failed probe opens it again; so do `relapse` failures in a

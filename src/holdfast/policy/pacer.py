@@ -27,6 +27,8 @@ BAD_SHARE: Final = 0.05
 SLOW: Final = 2.0
 """So many times the usual duration is slow: the rate then rises by `GENTLE` at most."""
 GENTLE: Final = 1.04
+FIRM: Final = 1.06
+"""CUBIC above its top rises no faster than this in a second: no overshoot beyond a tenth."""
 START_SHARE: Final = 0.1
 BEFORE_CAP: Final = 3.0
 ACCEPTED_CAP: Final = 2.0
@@ -66,6 +68,14 @@ def begin(cause: str, *, before: float, concurrency: int, now: int) -> Pace:
         since=now,
         accepted=before,
     )
+
+
+def throttled(pace: Pace, now: int) -> Pace:
+    """Let a pace follow what is accepted: the failures turned out not to depend on the rate."""
+    if pace.cause == "failures":
+        return pace
+    top = max(pace.top, pace.rate, BETA * pace.before)
+    return replace(pace, cause="failures", slow_start=False, top=top, cut_at=now)
 
 
 def answered(pace: Pace, *, good: bool, bad: bool, took_ms: float) -> Pace:
@@ -132,14 +142,15 @@ def _smoothed(pace: Pace, accepted: float) -> float:
 
 
 def _cut(pace: Pace, good: float, now: int) -> Pace:
-    low = BETA * min(pace.rate, max(LEAST, pace.sent, ACCEPTED_CAP * good))
+    used = pace.sent >= USED * pace.rate  # else the window says little about how much it takes
+    low = BETA * (min(pace.rate, max(LEAST, ACCEPTED_CAP * good)) if used else pace.rate)
     if pace.cause == "limit":
         low = max(low, min(ACCEPTED_KEEP * good, pace.rate))
     return replace(
         pace,
         rate=max(LEAST, low),
         limit=max(1.0, BETA * pace.limit),
-        top=max(LEAST, min(pace.rate, max(low, good))),
+        top=max(LEAST, min(pace.rate, max(low, good)) if used else pace.rate),
         slow_start=False,
         cut_at=now,
         calm_at=0,
@@ -157,9 +168,10 @@ def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: in
     if not slow_start:
         grown = min(grown, cubic(top, (now - cut_at) / 1000))
     if slow or not slow_start:
-        grown = min(grown, max(pace.rate * GENTLE**steps, pace.rate + 0.2 * steps, top))
+        factor = GENTLE if slow else FIRM
+        grown = min(grown, max(pace.rate * factor**steps, pace.rate + 0.2 * steps, top))
     cap = (THROTTLE_CAP if pace.cause == "failures" else ACCEPTED_CAP) * pace.accepted
-    if pace.before > 0:
+    if pace.before > 0 and pace.cause != "limit":
         cap = min(cap, BEFORE_CAP * pace.before)
     rate = min(max(grown, pace.rate), max(cap, 2 * LEAST))
     limit = pace.limit * 2 ** (steps / DOUBLING_S) if slow_start else pace.limit + steps
