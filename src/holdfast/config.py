@@ -227,8 +227,6 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
 
 def _apply_strategy(raw: dict[str, Any], given: str) -> None:
     known = ", ".join(STRATEGIES)
-    if given.upper() == "ADAPTIVE":
-        raise InvalidInput("RETRY_STRATEGY", given, f"{known} (ADAPTIVE is not available yet)")
     if given.upper() not in STRATEGIES:
         raise InvalidInput("RETRY_STRATEGY", given, known)
     _put(raw, "policy.strategy", STRATEGIES[given.upper()])

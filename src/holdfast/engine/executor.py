@@ -366,7 +366,6 @@ class Executor:
         delivery = tried.delivery
         if not delivery.first_attempt_at:
             delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
-        policy = tried.route.policy
         adapts = policy.strategy in _ADAPTS and not tried.outcome.ok
         return decide(
             delivery,

@@ -8,35 +8,33 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
+from holdfast.engine.buffer import Buffer
 from holdfast.engine.fleet import Fleet
 from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.engine.learning import Learning
 from holdfast.engine.limiter import Limiter
 from holdfast.engine.pacing import Pacing
 from holdfast.engine.purse import RetryBudget
+from holdfast.engine.tempo import Tempo
 from holdfast.engine.throttle import Throttle
 from holdfast.engine.timetable import Timetable
 from holdfast.model.attempt import FailureClass, Outcome
-from holdfast.model.delivery import BANDS, Delivery
+from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Endpoint, Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
-from holdfast.policy import cusum, downtime, pacer, priority
+from holdfast.policy import cusum, downtime, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
 
-RATE_HALF_LIFE_MS: Final = 10_000.0
-"""Half-life of the success rate that the ramp starts from."""
 
-
-class Lane:
+class Lane(Buffer):
     """The moving part of a recipient.
 
     Args:
@@ -53,6 +51,7 @@ class Lane:
         fleet: Fleet | None = None,
         waiting: Callable[[], int] | None = None,
     ) -> None:
+        super().__init__()
         self.recipient = recipient
         self.state = state
         self._counted_waiting = waiting
@@ -66,23 +65,9 @@ class Lane:
         """Virtual service received; the ready lane with the least is next."""
         self.queued = False
         """In the dispatcher's ready heap."""
-        self.bands: tuple[list[tuple[int, str, Waiting]], ...] = tuple([] for _ in range(BANDS))
-        self.buffered: set[str] = set()
-        self.busy: set[str] = set()
-        """Ids in flight or settling: not to be read again."""
         self.in_flight = 0
-        self.refilling = False
-        self.refills = 0
-        self.emptied = True
-        """The last refill left nothing that was due in the store."""
-        self.next_due = NEVER
-        """Lowest due in the store that is not buffered, as far as known."""
-        self._noted_due = NEVER
-        self._changed: set[str] = set()
         self._pace_at = 0.0
-        self._rate = learned.pace
-        self._rate_at = 0
-        self._last_probe = ""
+        self.tempo = Tempo(learned.pace)
         self._streak: Counter[str] = Counter()
         """Counted failures since the last success, by delivery ..."""
         self.limiter: Limiter | None = None
@@ -198,7 +183,7 @@ class Lane:
         """Put what was learned into the state, to be saved with it."""
         state = self.state
         self.state = msgspec.structs.replace(
-            state, learned=self.learning.learned(self._rate), pace=self.pacing.saved()
+            state, learned=self.learning.learned(self.tempo.rate), pace=self.pacing.saved()
         )
 
     def next_change(self) -> int | None:
@@ -238,10 +223,6 @@ class Lane:
 
     # -- buffer -----------------------------------------------------------------------------
 
-    def quotas(self, per_band: int) -> tuple[int, ...]:
-        """Return how many rows each band has room for."""
-        return tuple(max(0, per_band - len(band)) for band in self.bands)
-
     def wants(self, now: int, low_water: int) -> bool:
         """Tell whether the store should be asked for more."""
         if self.refilling:
@@ -250,6 +231,12 @@ class Lane:
             return self._wants_firsts(now, low_water)
         return not self.emptied or self.next_due <= now
 
+    def refill_ends(self, page: DuePage) -> None:
+        """Take a page in; rows that changed while it was read are left to the next one."""
+        super().refill_ends(page)
+        if self.budget is not None:
+            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
+
     def _wants_firsts(self, now: int, low_water: int) -> bool:
         """Tell whether retries that wait for the budget keep first tries out of the buffer."""
         budget = self.budget
@@ -257,88 +244,13 @@ class Lane:
             return False
         return sum(len(band) for band in self.bands[::2]) <= low_water
 
-    def refill_begins(self) -> frozenset[str]:
-        """Note the start of a refill and return the ids it must leave out."""
-        self.refilling = True
-        self.refills += 1
-        self._noted_due = NEVER
-        self._changed.clear()
-        return frozenset(self.buffered | self.busy)
-
-    def refill_ends(self, page: DuePage) -> None:
-        """Take a page in; rows that changed while it was read are left to the next one."""
-        self.refilling = False
-        for waiting in page.waiting:
-            if waiting.delivery.id not in self._changed:
-                self.push(waiting)
-        self.emptied = page.emptied and not self._changed
-        if self.budget is not None:
-            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
-        self.next_due = min(page.next_due, self._noted_due)
-
-    def refill_failed(self) -> None:
-        """Forget a refill that the store could not answer."""
-        self.refilling = False
-        self.emptied = False
-
-    def offer(self, waiting: Waiting, refills: int, room: int) -> None:
-        """Take a new delivery straight from memory, if that cannot overtake or double others.
-
-        Args:
-            waiting: the delivery, just committed.
-            refills: `self.refills` when it was handed to the writer; if a refill began since,
-                the store has shown it or will show it.
-            room: most entries of its band.
-        """
-        delivery = waiting.delivery
-        fits = len(self.bands[delivery.band]) < room
-        if fits and self.emptied and not self.refilling and refills == self.refills:
-            self.push(waiting)
-        else:
-            self.noted(delivery.due_at)
-
-    def push(self, waiting: Waiting) -> None:
-        """Put a delivery into its band unless it is known already."""
-        delivery = waiting.delivery
-        if delivery.id in self.buffered or delivery.id in self.busy:
-            return
-        self.buffered.add(delivery.id)
-        entry = (delivery.due_at, delivery.id, waiting)
-        heapq.heappush(self.bands[delivery.band], entry)
-
-    def noted(self, due_at: int) -> None:
-        """Remember that the store holds a delivery due then."""
-        self.next_due = min(self.next_due, due_at)
-        self._noted_due = min(self._noted_due, due_at)
-
-    def forget(self, delivery_id: str) -> None:
-        """Drop a delivery that changed in the store."""
-        self._changed.add(delivery_id)
-        if delivery_id not in self.buffered:
-            return
-        self.buffered.discard(delivery_id)
-        for band in self.bands:
-            kept = [entry for entry in band if entry[1] != delivery_id]
-            if len(kept) != len(band):
-                band[:] = kept
-                heapq.heapify(band)
-
-    def clear(self) -> int:
-        """Empty the buffer (the rows are in the store) and return how many it held."""
-        count = len(self.buffered)
-        for band in self.bands:
-            band.clear()
-        self.buffered.clear()
-        self.emptied = False
-        return count
-
     def take(self, now: int) -> Waiting | None:
         """Return the delivery that is next, now in flight, or None when none is due.
 
         One that waits unsettled of an earlier send is never given out twice.
         """
         if self.state.breaker.state is BreakerState.HALF_OPEN:
-            waiting = self._take_probe(now)
+            waiting = self.oldest(now)
             if waiting is None:
                 return None
             delivery_id = waiting.delivery.id
@@ -385,25 +297,6 @@ class Lane:
             return 0
         return 0 if self.state.breaker.state is BreakerState.HALF_OPEN else budget.closed_until
 
-    def _take_probe(self, now: int) -> Waiting | None:
-        """Take the oldest that is surely unsent, and never the last probe while there is another.
-
-        A payload that the partner cannot take would otherwise keep the lane down alone.
-        """
-        due = [
-            (entry[1] == self._last_probe, entry[2].delivery.in_doubt, entry, band)
-            for band in self.bands
-            for entry in band
-            if entry[0] <= now
-        ]
-        if not due:
-            return None
-        _, _, entry, band = min(due, key=lambda each: (each[0], each[1], each[2][:2]))
-        band.remove(entry)
-        heapq.heapify(band)
-        self._last_probe = entry[1]
-        return entry[2]
-
     def has_due(self, now: int) -> bool:
         """Tell whether the buffer holds something that is due and that the budget lets go."""
         return bool(self.buffered) and self.next_send(now) <= now
@@ -415,14 +308,6 @@ class Lane:
             return self.head_due()
         heads = ((i, band[0][0]) for i, band in enumerate(self.bands) if band)
         return min((max(due, closed_until) if i % 2 else due for i, due in heads), default=NEVER)
-
-    def head_due(self) -> int:
-        """Return the lowest due in the buffer, `NEVER` when it is empty."""
-        lowest = NEVER
-        for band in self.bands:
-            if band and band[0][0] < lowest:
-                lowest = band[0][0]
-        return lowest
 
     # -- what happened ----------------------------------------------------------------------
 
@@ -453,9 +338,11 @@ class Lane:
     ) -> bool:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
         ok = breakers.health(outcome)
-        slow = self._learns and self._observe(outcome, ok, started_at, now, took_ms)
+        slow = self._learns and self._observe(
+            outcome, ok=ok, started_at=started_at, now=now, took_ms=took_ms
+        )
         if outcome.ok:
-            self._count_success(now)
+            self.tempo.succeeded(now)
             if self.throttle is not None:
                 self.throttle.accepted(started_at)
             if self._streak:
@@ -484,7 +371,7 @@ class Lane:
         return self.state.breaker.state is BreakerState.HALF_OPEN
 
     def _observe(
-        self, outcome: Outcome, ok: bool | None, started_at: int, now: int, took_ms: float
+        self, outcome: Outcome, *, ok: bool | None, started_at: int, now: int, took_ms: float
     ) -> bool:
         """Let pace and memory learn from an answer; tell whether it was slow."""
         breaker = self.state.breaker
@@ -494,7 +381,7 @@ class Lane:
             if ok is not None or limited:
                 self.pacing.answered(started_at, good=bool(ok), bad=not ok, took_ms=took_ms)
         elif limited and state is BreakerState.CLOSED:
-            self.pacing.begin("limit", before=self._rate, now=now)
+            self.pacing.begin("limit", before=self.tempo.rate, now=now)
         if ok is None or state in (BreakerState.OPEN, BreakerState.HALF_OPEN):
             return ok is True and took_ms > self.learning.slow_ms
         kind = None if ok else outcome.failure_class
@@ -519,7 +406,7 @@ class Lane:
 
     def _pace(self) -> float:
         """Return the successes per second of late; unknown: 0, or (threshold) one per slot."""
-        return self._rate or (0.0 if self._learns else float(self.recipient.concurrency))
+        return self.tempo.rate or (0.0 if self._learns else float(self.recipient.concurrency))
 
     def counted(self, delivery_id: str) -> None:
         """Note that a failure used a retry while the recipient seemed to be up."""
@@ -541,12 +428,6 @@ class Lane:
             return False
         self.state = msgspec.structs.replace(state, auth_failures=refusals)
         return refusals == 0 or refusals >= SETUP_REFUSALS
-
-    def _count_success(self, now: int) -> None:
-        age = max(1, now - self._rate_at)
-        weight = 0.5 ** (age / RATE_HALF_LIFE_MS)
-        self._rate = self._rate * weight + (1 - weight) * 1000 / age
-        self._rate_at = now
 
     def hint(self, until: int, reason: str) -> bool:
         """Close the rate gate until then (Retry-After); tell whether that is news."""
@@ -620,8 +501,6 @@ class Lane:
         self.state = msgspec.structs.replace(self.state, breaker=breaker)
         if self._learns and breaker.state is not before.state:
             self._entered(breaker)
-        elif breaker.throttled and not before.throttled and self.pacing.pace is not None:
-            self.pacing.pace = pacer.throttled(self.pacing.pace, breaker.scored_at)
         return (breaker.state, breaker.openings, breaker.stage) != (
             before.state,
             before.openings,
@@ -659,7 +538,7 @@ class Lane:
         breaker = self.state.breaker
         failures = breaker.window.bit_count()
         return LaneSight(
-            breaker.state, failures, breaker.calls, pending, self.in_flight, self._rate
+            breaker.state, failures, breaker.calls, pending, self.in_flight, self.tempo.rate
         )
 
     def health_share(self) -> float:

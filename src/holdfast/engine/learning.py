@@ -13,6 +13,8 @@ from holdfast.policy import cusum, outage, probing
 
 MEMORY: Final = 2000.0
 """So many sends are remembered before the older ones fade."""
+STEP: Final = 64
+"""After so many good sends what is usual is looked at again."""
 SAVE_EVERY: Final = 1000.0
 RELAPSE_MS: Final = 600_000
 """A lane that goes down again within this has not recovered."""
@@ -49,6 +51,7 @@ class Learning:
         self.typical_ms = learned.typical_ms
         self._tail = learned.tail_ms
         self.last_class = learned.outage_class or UNKNOWN
+        self._moved = False
         self.base = cusum.level(self.calls, self.failures)
         self.slow_ms = max(self._half_timeout, 3 * self._tail)
 
@@ -65,20 +68,20 @@ class Learning:
             settled: no change is suspected; what is usual stays as it was while one is.
         """
         self.calls += 1
-        if ok:
-            if healthy:
-                self._timed(took_ms)
-            if self.calls < MEMORY:
-                return took_ms > self.slow_ms
-        else:
+        if not ok:
             self.failures += 1
             self.last_class = kind or UNKNOWN
+            self._moved = True
+            return False
+        if healthy:
+            self._timed(took_ms)
         if self.calls >= MEMORY:
             self.calls /= 2
             self.failures /= 2
-        if settled:
+        if settled and (self._moved or self.calls % STEP == 0):
+            self._moved = False
             self.base = cusum.level(self.calls, self.failures)
-        return ok and took_ms > self.slow_ms
+        return took_ms > self.slow_ms
 
     def _timed(self, took_ms: float) -> None:
         """Follow the mean, and the 99th percentile by small steps up and far smaller ones down."""

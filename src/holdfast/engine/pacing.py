@@ -9,8 +9,6 @@ from holdfast.policy import pacer
 
 CREDIT_MS: Final = 2.0
 """A timer may be late by this without the rate getting lost."""
-GRACE_MS: Final = 120_000
-"""After a recovery the next outage starts from the rate before, not from the recovery's."""
 
 
 class Pacing:
@@ -44,9 +42,10 @@ class Pacing:
         return concurrency if self.pace is None else max(1, min(concurrency, int(self.pace.limit)))
 
     def answered(self, started_at: int, *, good: bool, bad: bool, took_ms: float) -> None:
-        """Take in an answer to a send of this pace."""
-        if self.pace is not None and started_at >= self.pace.since - took_ms - 1:
-            self.pace = pacer.answered(self.pace, good=good, bad=bad, took_ms=took_ms)
+        """Take in an answer to a send of this pace; a failure of before the cut is no news."""
+        pace = self.pace
+        if pace is not None and not (bad and started_at < pace.cut_at):
+            self.pace = pacer.answered(pace, good=good, bad=bad, took_ms=took_ms)
 
     def tick(self, now: int, *, typical_ms: float, backlog: bool, well: bool, calm_ms: int) -> bool:
         """Move the rate once a second; tell whether the pace has ended."""

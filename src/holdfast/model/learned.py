@@ -79,7 +79,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         before: sends per second before the trouble (0: unknown).
         top: rate at the latest cut (CUBIC's w_max).
         slow_start: the rate still doubles.
-        cause: what started it: `outage`, `failures` or `limit`.
+        cause: what started it: `outage`, `failures`, `limit`; `brown_out` once cuts did not help.
         cut_at: latest cut, or the end of the slow start.
         since: start of the present window.
         sent: sends of the window.
@@ -88,6 +88,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         waited_ms: sum of the window's good durations.
         accepted: good answers per second, smoothed over windows.
         calm_at: since when the conditions for the end hold (0: they do not).
+        cuts: cuts that were not made good by rises since.
     """
 
     rate: float
@@ -104,6 +105,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     waited_ms: float = 0.0
     accepted: float = 0.0
     calm_at: int = 0
+    cuts: int = 0
 
 
 class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

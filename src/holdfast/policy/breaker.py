@@ -104,20 +104,23 @@ def record(
         breaker = replace(breaker, last_success_at=now)
     if started_at < breaker.since or not settings.enabled or breaker.state is BreakerState.OPEN:
         return breaker
+    why: str | None = None
     if settings.mode == "cusum":
         if ok and not slow and breaker.score == 0 and breaker.state is BreakerState.CLOSED:
             return _counted(breaker, settings, ok=True)
         trouble = (0.5 if slow else 0.0) if ok else 1.0
-        breaker, why = _weighed(breaker, settings, trouble, base, now, pace, confident=confident)
-        if why is None:
-            return breaker
+        if breaker.state is BreakerState.HALF_OPEN:
+            tested = _tested(breaker, settings, now, trouble=trouble, confident=confident)
+            breaker, why = tested
+        else:
+            breaker, why = _weighed(breaker, settings, now, trouble=trouble, base=base, pace=pace)
     elif breaker.state is not BreakerState.HALF_OPEN:
         breaker = _counted(breaker, settings, ok=ok)
         why = None if ok else _exceeded(breaker, settings)
     elif not ok:
         why = "the probe failed"
     else:
-        return _probed(breaker, settings, now)
+        breaker = _probed(breaker, settings, now)
     if why is None:
         return breaker
     why = f"{why}: {reason}" if reason else why
@@ -125,35 +128,36 @@ def record(
 
 
 def _weighed(
-    breaker: Breaker,
-    settings: BreakerSettings,
-    trouble: float,
-    base: int,
-    now: int,
-    pace: float,
-    *,
-    confident: bool,
+    breaker: Breaker, settings: BreakerSettings, now: int, *, trouble: float, base: int, pace: float
 ) -> tuple[Breaker, str | None]:
     """Take in a result in cusum mode; return the breaker and why it must open, if it must."""
-    if breaker.state is BreakerState.HALF_OPEN:
-        if trouble == 1:
-            return breaker, "the probe failed"
-        if trouble > 0:
-            return breaker, None  # too slow to be well again
-        return _probed(breaker, settings, now, needed=1 if confident else None), None
     breaker = cusum.weighed(_counted(breaker, settings, ok=trouble < 1), base, trouble, now)
     recovering = breaker.state is BreakerState.RECOVERY
-    if recovering and breaker.failures >= (cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE):
-        return breaker, f"{breaker.failures} failures in a row"
-    if breaker.score < cusum.ALARM:
+    longest = cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE
+    why = None
+    if recovering and breaker.failures >= longest:
+        why = f"{breaker.failures} failures in a row"
+    elif breaker.score >= cusum.ALARM:
+        usual = f"{cusum.LEVELS[base]:.0%} is usual"
+        seen = f"{breaker.run_failures} of {breaker.run} sends failed or were slow, {usual}"
+        if recovering:
+            breaker = replace(breaker, throttled=True, score=0.0, run=0, run_failures=0)
+        elif cusum.is_down(breaker):
+            why = seen
+        else:
+            breaker = _throttled(breaker, now, seen, pace)
+    return breaker, why
+
+
+def _tested(
+    breaker: Breaker, settings: BreakerSettings, now: int, *, trouble: float, confident: bool
+) -> tuple[Breaker, str | None]:
+    """Take in a probe in cusum mode: too slow is neither well nor down."""
+    if trouble == 1:
+        return breaker, "the probe failed"
+    if trouble > 0:
         return breaker, None
-    why = f"{breaker.run_failures} of {breaker.run} sends failed or were slow"
-    why += f", {cusum.LEVELS[base]:.0%} is usual"
-    if recovering:
-        return replace(breaker, throttled=True, score=0.0, run=0, run_failures=0), None
-    if cusum.is_down(breaker):
-        return breaker, why
-    return _throttled(breaker, now, why, pace), None
+    return _probed(breaker, settings, now, needed=1 if confident else None), None
 
 
 def _throttled(breaker: Breaker, now: int, why: str, pace: float) -> Breaker:

@@ -22,6 +22,8 @@ ALARM: Final = 9.2
 """Score at which the alarm is raised."""
 DOWN_SHARE: Final = 0.6
 """From this share of failures on a lane opens; below it is only slowed down."""
+IN_A_ROW: Final = 4
+"""... and with so many failures in a row: an alarm of a few sends says little about a share."""
 LEVELS: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3)
 """Values that p0 may take: floor, ceiling and steps between (S2.58)."""
 USUAL: Final = 0.05
@@ -89,4 +91,5 @@ def faded(breaker: Breaker, now: int) -> float:
 
 def is_down(breaker: Breaker) -> bool:
     """Tell, at an alarm, whether the recipient is down rather than ailing."""
-    return breaker.run_failures >= DOWN_SHARE * breaker.run
+    enough = breaker.run_failures >= DOWN_SHARE * breaker.run
+    return enough and breaker.failures >= IN_A_ROW

@@ -6,9 +6,10 @@ that it takes. Beside the rate a limit of sends at once rises by 1 a second and 
 rate (AIMD). The lane spaces its sends evenly: the rate allows no bursts (algorithms 3.3).
 
 The answers of a second make one step, so that one bad answer at a low rate is one cut, not one
-each. A rate that is not used does not rise. Rejections that do not depend on our rate (a part of
-the sends fails, whatever we do) would starve the lane: there the rate follows what is accepted,
-as in the adaptive throttle of the SRE book.
+each; what was sent before a cut says nothing about the rate after it. A rate that is not used
+does not rise. Failures that do not depend on our rate (a part of the sends fails, whatever we
+do) would starve the lane: where five cuts did not help, the rate follows what is accepted, as in
+the adaptive throttle of the SRE book.
 
 All functions are pure. Rates are sends per second, instants and durations ms.
 """
@@ -37,6 +38,12 @@ THROTTLE_CAP: Final = 2.5
 ACCEPTED_KEEP: Final = 0.9
 """A cut that a limit asked for goes no lower than this share of what it let through."""
 LEAST: Final = 1.0
+LEAST_REFUSED: Final = 1 / 60
+"""A partner that refuses everything is asked once a minute in the end."""
+TOP_SHARE: Final = 0.97
+"""The plateau lies a little below what was just too much."""
+CUTS: Final = 5
+"""After so many cuts that did not help, failures are not taken to depend on the rate."""
 USED: Final = 0.6
 """A rate counts as used when so much of it was sent."""
 
@@ -70,14 +77,6 @@ def begin(cause: str, *, before: float, concurrency: int, now: int) -> Pace:
     )
 
 
-def throttled(pace: Pace, now: int) -> Pace:
-    """Let a pace follow what is accepted: the failures turned out not to depend on the rate."""
-    if pace.cause == "failures":
-        return pace
-    top = max(pace.top, pace.rate, BETA * pace.before)
-    return replace(pace, cause="failures", slow_start=False, top=top, cut_at=now)
-
-
 def answered(pace: Pace, *, good: bool, bad: bool, took_ms: float) -> Pace:
     """Take in an answer; neither good nor bad is one that says nothing about the rate."""
     return replace(
@@ -105,7 +104,7 @@ def step(pace: Pace, *, now: int, typical_ms: float, concurrency: int) -> Pace:
     settled = pace.good + pace.bad
     accepted = _smoothed(pace, pace.good / seconds) if settled else pace.accepted
     pace = replace(pace, accepted=accepted)
-    if pace.bad > BAD_SHARE * pace.sent and (pace.cause != "failures" or not pace.good):
+    if pace.bad > BAD_SHARE * pace.sent and (pace.cause != "brown_out" or not pace.good):
         after = _cut(pace, pace.good / seconds, now)
     elif pace.sent >= USED * pace.rate * min(seconds, 10.0):
         slow = typical_ms > 0 and pace.good > 0 and pace.waited_ms / pace.good > SLOW * typical_ms
@@ -142,24 +141,35 @@ def _smoothed(pace: Pace, accepted: float) -> float:
 
 
 def _cut(pace: Pace, good: float, now: int) -> Pace:
-    used = pace.sent >= USED * pace.rate  # else the window says little about how much it takes
-    low = BETA * (min(pace.rate, max(LEAST, ACCEPTED_CAP * good)) if used else pace.rate)
+    """Fall to 0.7; remember as the top what the share of good answers says it takes."""
+    share = pace.good / max(1, pace.good + pace.bad)
+    low = BETA * pace.rate
+    if pace.sent >= USED * pace.rate:  # else the window says little about how much it takes
+        low = BETA * min(pace.rate, max(LEAST, ACCEPTED_CAP * good))
     if pace.cause == "limit":
         low = max(low, min(ACCEPTED_KEEP * good, pace.rate))
+    least = LEAST if pace.good else LEAST_REFUSED
+    top = max(LEAST, low, TOP_SHARE * share * pace.rate)
+    cause, cuts = pace.cause, min(CUTS, pace.cuts + 1)
+    if cuts == CUTS and pace.good and cause in ("outage", "failures"):
+        cause, top = "brown_out", max(top, BETA * pace.before)
     return replace(
         pace,
-        rate=max(LEAST, low),
+        rate=max(least, low),
         limit=max(1.0, BETA * pace.limit),
-        top=max(LEAST, min(pace.rate, max(low, good)) if used else pace.rate),
+        top=top,
         slow_start=False,
         cut_at=now,
         calm_at=0,
+        cause=cause,
+        cuts=cuts,
     )
 
 
 def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: int) -> Pace:
     """Rise: by doubling, or along the cubic; gently where answers are slow."""
     steps = min(seconds, 2.0)
+    cuts = max(0, pace.cuts - (pace.bad <= BAD_SHARE * pace.sent))
     grown = pace.rate * 2 ** (steps / DOUBLING_S)
     slow_start = pace.slow_start and not slow
     top, cut_at = pace.top, pace.cut_at
@@ -170,7 +180,7 @@ def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: in
     if slow or not slow_start:
         factor = GENTLE if slow else FIRM
         grown = min(grown, max(pace.rate * factor**steps, pace.rate + 0.2 * steps, top))
-    cap = (THROTTLE_CAP if pace.cause == "failures" else ACCEPTED_CAP) * pace.accepted
+    cap = (THROTTLE_CAP if pace.cause == "brown_out" else ACCEPTED_CAP) * pace.accepted
     if pace.before > 0 and pace.cause != "limit":
         cap = min(cap, BEFORE_CAP * pace.before)
     rate = min(max(grown, pace.rate), max(cap, 2 * LEAST))
@@ -182,6 +192,8 @@ def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: in
         top=top,
         slow_start=slow_start,
         cut_at=cut_at,
+        cause="failures" if pace.cause == "brown_out" and cuts == 0 else pace.cause,
+        cuts=cuts,
     )
 
 
