@@ -181,8 +181,9 @@ class Writer:
             self._snapshots[snapshot.id] = snapshot
 
     def _stir(self) -> None:
-        self._idle.clear()
-        self._wake.set()
+        if self._ended is None:  # else nobody would ever set it again: `stop` and `flush` hang
+            self._idle.clear()
+            self._wake.set()
 
     async def _run(self) -> None:
         try:
