@@ -82,25 +82,7 @@ def configuration() -> str:
         _first(flow.Endpoint),
         fields(flow.Endpoint, ranges=asked(_ENDPOINT, lambda one: check.endpoint(one, "endpoint"))),
         _auth(),
-        "## [recipients.NAME.breaker]\n",
-        _first(policies.BreakerSettings),
-        fields(
-            policies.BreakerSettings,
-            ranges=asked(policies.BreakerSettings(), lambda one: check.breaker(one, "breaker")),
-        ),
-        *_calendars(),
-        "## [recipients.NAME.limits]\n",
-        _first(throttle.RateLimits),
-        fields(
-            throttle.RateLimits,
-            ranges=asked(throttle.RateLimits(), lambda one: check.rate_limits(one, "limits")),
-        ),
-        "## [recipients.NAME.budget] and [accounts.NAME.budget]\n",
-        _first(throttle.BudgetSettings),
-        fields(
-            throttle.BudgetSettings,
-            ranges=asked(throttle.BudgetSettings(), lambda one: check.budget(one, "budget")),
-        ),
+        *_lanes(),
         "## [flows.NAME]\n",
         _first(flow.Flow),
         fields(flow.Flow, without=("name",)),
@@ -120,6 +102,33 @@ def configuration() -> str:
         _variables(),
     ]
     return page("Configuration", _CONFIGURATION, *parts)
+
+
+def _lanes() -> Iterator[str]:
+    """Yield what decides when a lane may send: its breaker, calendars, limits and budget."""
+    yield from (
+        "## [recipients.NAME.breaker]\n",
+        _first(policies.BreakerSettings),
+        fields(
+            policies.BreakerSettings,
+            ranges=asked(policies.BreakerSettings(), lambda one: check.breaker(one, "breaker")),
+        ),
+    )
+    yield from _calendars()
+    yield from (
+        "## [recipients.NAME.limits]\n",
+        _first(throttle.RateLimits),
+        fields(
+            throttle.RateLimits,
+            ranges=asked(throttle.RateLimits(), lambda one: check.rate_limits(one, "limits")),
+        ),
+        "## [recipients.NAME.budget] and [accounts.NAME.budget]\n",
+        _first(throttle.BudgetSettings),
+        fields(
+            throttle.BudgetSettings,
+            ranges=asked(throttle.BudgetSettings(), lambda one: check.budget(one, "budget")),
+        ),
+    )
 
 
 def _calendars() -> Iterator[str]:

@@ -356,26 +356,25 @@ class Engine:
         if timetable is None:
             return
         uses = timetable.asked(lane.in_flight)
-
-        def landed() -> None:
-            timetable.granted(uses)
-            self.dispatcher.stir(lane)
-
         lane.state = msgspec.structs.replace(lane.state, caps=uses)
-        self.writer.save_lane(lane.state, landed)
+        self._save_reserved(lane, partial(timetable.granted, uses))
 
     def _reserve_sends(self, lane: Lane) -> None:
         """Save what a lane may send under its long limits; once on disk it may send that much."""
         limiter = lane.limiter
         if limiter is None:
             return
-
-        def landed() -> None:
-            limiter.reserved()
-            self.dispatcher.stir(lane)
-
         windows = limiter.reserve(self.clock.now())
         lane.state = msgspec.structs.replace(lane.state, windows=windows)
+        self._save_reserved(lane, limiter.reserved)
+
+    def _save_reserved(self, lane: Lane, granted: Callable[[], None]) -> None:
+        """Save a lane's reservation; tell it and look at the lane once that is on disk."""
+
+        def landed() -> None:
+            granted()
+            self.dispatcher.stir(lane)
+
         self.writer.save_lane(lane.state, landed)
 
     def _save_used(self) -> None:
