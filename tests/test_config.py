@@ -246,7 +246,6 @@ BAD_VARIABLES = [
     ({"HOLDFAST_SERVER_PROT": "1"}, "HOLDFAST_SERVER_PROT: .* one of: HOLDFAST_DATA"),
     ({"HOLDFAST_TOKEN": "short"}, r"server.token: '\*\*\*' is not allowed"),
     ({"RETRY_STRATEGY": "SOMETIMES"}, "RETRY_STRATEGY: 'SOMETIMES' .* IMMEDIATE, FIXED_INTERVAL"),
-    ({"RETRY_STRATEGY": "ADAPTIVE"}, "RETRY_STRATEGY: 'ADAPTIVE' .* not available yet"),
 ]
 
 

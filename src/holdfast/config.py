@@ -40,6 +40,7 @@ STRATEGIES: Final = {
     "JITTER": "jitter",
     "CIRCUIT_BREAKER": "circuit_breaker",
     "HYBRID": "hybrid",
+    "ADAPTIVE": "adaptive",
 }
 """Values of `RETRY_STRATEGY` (S5.28) and the strategies they mean."""
 _HYBRID: Final = ({"strategy": "immediate", "attempts": 1}, {"strategy": "exponential"})
@@ -235,8 +236,6 @@ def _apply_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
 
 def _apply_strategy(raw: dict[str, Any], given: str) -> None:
     known = ", ".join(STRATEGIES)
-    if given.upper() == "ADAPTIVE":
-        raise InvalidInput("RETRY_STRATEGY", given, f"{known} (ADAPTIVE is not available yet)")
     if given.upper() not in STRATEGIES:
         raise InvalidInput("RETRY_STRATEGY", given, known)
     _put(raw, "policy.strategy", STRATEGIES[given.upper()])

@@ -17,7 +17,7 @@ from holdfast.model.message import NEVER
 from holdfast.model.policy import BreakerSettings
 from holdfast.policy import breaker as breakers
 
-EXACT = BreakerSettings(open_jitter=0.0)
+EXACT = BreakerSettings(mode="threshold", open_jitter=0.0)
 RNG = random.Random(1)
 CLOSED, OPEN = BreakerState.CLOSED, BreakerState.OPEN
 HALF_OPEN, RECOVERY = BreakerState.HALF_OPEN, BreakerState.RECOVERY
@@ -165,7 +165,7 @@ def test_an_outage_of_months_does_not_overflow() -> None:
 
 def test_the_period_is_jittered_inside_the_cap() -> None:
     """G4: the first period is 24 to 36 s, the longest 240 to 300 s, and both are spread."""
-    using, rng = BreakerSettings(), random.Random(5)
+    using, rng = BreakerSettings(mode="threshold"), random.Random(5)
     for openings, low, high in ((0, 24_000, 36_000), (9, 240_000, 300_000)):
         start = Breaker(openings=openings)
         trips = [breakers.trip(start, using, now=0, rng=rng, reason="x") for _ in range(1000)]
@@ -299,7 +299,7 @@ def test_switched_off_it_never_opens() -> None:
 @pytest.mark.parametrize("consecutive", [1, 2, 7])
 def test_all_short_histories_open_exactly_at_the_threshold(consecutive: int) -> None:
     """Over all histories of eight calls: open if and only if a run is long enough."""
-    using = BreakerSettings(consecutive=consecutive, min_calls=20, open_jitter=0)
+    using = BreakerSettings(mode="threshold", consecutive=consecutive, min_calls=20, open_jitter=0)
     for history in itertools.product([True, False], repeat=8):
         runs = [len(list(run)) for ok, run in itertools.groupby(history) if not ok]
         expected = OPEN if max(runs, default=0) >= consecutive else CLOSED
@@ -311,7 +311,7 @@ class LaneModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.settings = BreakerSettings()
+        self.settings = BreakerSettings(mode="threshold")
         self.rng = random.Random(2)
         self.now = 1
         self.breaker = Breaker()

@@ -23,6 +23,7 @@ from holdfast.model.attempt import (
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Flow, Recipient, Step
 from holdfast.model.lane import BreakerState
+from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Aware
@@ -253,6 +254,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int
     processing_time_ms: float
     jitter: Jitter | None
+    probe: ProbePlan | None
     refunded: int
     rules: tuple[RuleMark, ...]
     configuration: msgspec.Raw
@@ -300,6 +302,8 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: Instant | None
     concurrency: int
     weight: float
+    probe: ProbePlan | None
+    usual_failures: float
     retries_at: Instant | None
     gates: list[Waiting] = []
 

@@ -16,6 +16,7 @@ from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
+from holdfast.engine.fleet import Fleet
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.limiter import Limiter
@@ -38,6 +39,8 @@ from holdfast.policy.decide import Gate
 from holdfast.store import Accept, Counts, Ownership, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
+
+_NO_COUNTS = Counts()
 
 
 def check_pending(counts: Mapping[str, Counts], catalog: Catalog) -> None:
@@ -128,6 +131,7 @@ class Engine:
         self._probe = probe
         self._ages = ages
         self._reserve = reserve_bytes
+        self.fleet = Fleet()
         self._loops: list[Loop] = []
         self.ownership = Ownership(0, clean=True)
 
@@ -143,6 +147,7 @@ class Engine:
         self.ownership = await self.store.acquire(self.clock.now())
         now = self.clock.now()  # the last owner may have sent something until just now
         states = {state.recipient: state for state in await self.store.lane_states()}
+        self.fleet.load(states.values())
         self.counts = await self.store.counts()
         check_pending(self.counts, self.catalog)
         self._compose()
@@ -327,7 +332,12 @@ class Engine:
         if lane is None:
             recipient = self.executor.book.recipient(name)
             state = self._states.get(name) or LaneState(name)
-            lane = self.dispatcher.lanes[name] = self.lane_type(recipient, state)
+            lane = self.dispatcher.lanes[name] = self.lane_type(
+                recipient,
+                state,
+                self.fleet,
+                lambda: self.counts.get(name, _NO_COUNTS).pending,
+            )
             self._equip(lane)
         return lane
 

@@ -24,7 +24,7 @@ from holdfast.model.attempt import FailureClass, Outcome, Reply
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
 from holdfast.model.message import NEVER
-from holdfast.model.policy import Policy
+from holdfast.model.policy import Policy, Strategy
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
 from holdfast.policy.decide import Code, Decision, Gate, decide
@@ -36,6 +36,8 @@ from holdfast.vault import Vault
 
 CRASHES_MAX: Final = 3
 """Claims without an end after which a delivery is dead `WORKER_CRASH`."""
+
+_ADAPTS: Final = frozenset({Strategy.ADAPTIVE, Strategy.HYBRID})
 
 
 class Flight(msgspec.Struct, frozen=True, gc=False):
@@ -284,7 +286,13 @@ class Executor:
         del self.in_flight[delivery.id]
         lane.returned()
         before = lane.state
-        save = lane.record(outcome, started_at=reply.request_at, now=now, rng=self._rng)
+        save = lane.record(
+            outcome,
+            started_at=reply.request_at,
+            now=now,
+            rng=self._rng,
+            took_ms=reply.duration_ms,
+        )
         context = self._sampler.current(now, delivery.id[4:16])
         refunded = lane.refund(delivery.id)
         if refunded:
@@ -311,6 +319,8 @@ class Executor:
             lane.budget.refund(delivery.failure_class)
         if not outcome.ok:
             save = self._teach(lane, tried, decision, now) or save
+            if lane.state.plan is not before.plan:
+                tried = msgspec.structs.replace(tried, plan=lane.state.plan)
         if outcome.retry_after_ms is None and (told := quota(reply.headers, now)) is not None:
             max_ms = int(flight.route.policy.max_hint * 1000)
             save = lane.heard(told, max_ms, now, self._rng) or save
@@ -356,11 +366,12 @@ class Executor:
         delivery = tried.delivery
         if not delivery.first_attempt_at:
             delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
+        adapts = policy.strategy in _ADAPTS and not tried.outcome.ok
         return decide(
             delivery,
             tried.outcome,
             policy,
-            lane.facts(now),
+            lane.facts(now, tried.outcome.failure_class if adapts else None),
             now=now,
             active_ms=record.active_ms(tried),
             rng=self._rng,
@@ -376,7 +387,9 @@ class Executor:
             changed = lane.disable(tried.endpoint)
         if decision.open_breaker:
             changed = lane.trip(decision.reason or "", now, self._rng) or changed
-        asked = outcome.retry_after_ms is not None or decision.reason == "rate limited"
+        paced = lane.pacing.pace is not None  # a bare 429 sets the rate, it does not stop the lane
+        bare = decision.reason == "rate limited" and not paced
+        asked = outcome.retry_after_ms is not None or bare
         if asked and decision.due_at < NEVER and decision.verb in (Verb.RETRY, Verb.HOLD):
             opens = decision.due_at
             if outcome.failure_class is FailureClass.RATE_LIMIT:

@@ -6,20 +6,21 @@ The lane is passive. The dispatcher asks it (`gate`, `take`, `wants`) and tells 
 
 import heapq
 import random
-from collections import Counter
-from typing import Final
+from collections.abc import Callable
 
 import msgspec
 
+from holdfast.engine.fleet import Fleet
 from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.engine.limiter import Limiter
+from holdfast.engine.paced import PacedLane
 from holdfast.engine.purse import RetryBudget
 from holdfast.engine.throttle import Throttle
 from holdfast.engine.timetable import Timetable
-from holdfast.model.attempt import Outcome
-from holdfast.model.delivery import BANDS, Delivery
+from holdfast.model.attempt import FailureClass, Outcome
+from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Endpoint, Recipient
-from holdfast.model.lane import Breaker, BreakerState, LaneState
+from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 from holdfast.policy import downtime, priority
@@ -28,51 +29,36 @@ from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
 
-RATE_HALF_LIFE_MS: Final = 10_000.0
-"""Half-life of the success rate that the ramp starts from."""
 
-
-class Lane:
+class Lane(PacedLane):
     """The moving part of a recipient.
 
     Args:
         recipient: its settings.
         state: what was saved of it.
+        fleet: what all lanes have learned together.
+        waiting: tells how many of its deliveries wait, at most a second late.
     """
 
-    def __init__(self, recipient: Recipient, state: LaneState) -> None:
-        self.recipient = recipient
-        self.state = state
+    def __init__(
+        self,
+        recipient: Recipient,
+        state: LaneState,
+        fleet: Fleet | None = None,
+        waiting: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__(recipient, state, fleet, waiting)
         self.vtime = 0.0
         """Virtual service received; the ready lane with the least is next."""
         self.queued = False
         """In the dispatcher's ready heap."""
-        self.bands: tuple[list[tuple[int, str, Waiting]], ...] = tuple([] for _ in range(BANDS))
-        self.buffered: set[str] = set()
-        self.busy: set[str] = set()
-        """Ids in flight or settling: not to be read again."""
         self.in_flight = 0
-        self.refilling = False
-        self.refills = 0
-        self.emptied = True
-        """The last refill left nothing that was due in the store."""
-        self.next_due = NEVER
-        """Lowest due in the store that is not buffered, as far as known."""
-        self._noted_due = NEVER
-        self._changed: set[str] = set()
-        self._pace_at = 0.0
-        self._rate = 0.0
-        self._rate_at = 0
-        self._streak: Counter[str] = Counter()
-        """Counted failures since the last success, by delivery ..."""
         self.limiter: Limiter | None = None
         """The recipient's rate limits, None: it has none."""
         self.throttle: Throttle | None = None
         """The partner's quota and refusals, None: it never spoke of them."""
         self.budget: RetryBudget | None = None
         """What retries are paid from, None: they are not counted."""
-        self._refunds: Counter[str] = Counter()
-        """... and those that opened the breaker: they were the recipient's trouble."""
         self.timetable: Timetable | None = None
         """Hours, maintenance, caps; None: it has none."""
 
@@ -109,7 +95,11 @@ class Lane:
             return Gate.BREAKER, breaker.retry_at
         if breaker.state is BreakerState.HALF_OPEN and self.in_flight > 0:
             return Gate.BREAKER, NEVER
-        if self.in_flight >= self.recipient.concurrency:
+        if self.in_flight >= (
+            self.recipient.concurrency
+            if self.pacing.pace is None
+            else self.pacing.limit(self.recipient.concurrency)
+        ):
             return Gate.CONCURRENCY, NEVER
         opens = self.paced_until(now)
         return None if opens is None else (Gate.PACE, opens)
@@ -118,6 +108,8 @@ class Lane:
         """Return when the recovery's rate lets the next one go, None: at once."""
         if self.state.breaker.state is BreakerState.RECOVERY and self._pace_at > now:
             return int(self._pace_at) + 1
+        if self.pacing.pace is not None and self.pacing.next_at > now:
+            return int(self.pacing.next_at) + 1
         return None
 
     def tick(self, now: int) -> bool:
@@ -127,16 +119,23 @@ class Lane:
             if self._become(ramp):
                 return True
         breaker = self.state.breaker
-        if breaker.state is BreakerState.CLOSED:
+        closed = breaker.state is BreakerState.CLOSED
+        if closed and self.pacing.pace is None:
             return False
+        changed = self._learns and self._move_pace(now)
+        if closed:
+            return changed
         backlog = bool(self.buffered) or not self.emptied or self.next_due <= now
-        return self._become(breakers.tick(breaker, self.recipient.breaker, now, backlog=backlog))
+        breaker = breakers.tick(self.state.breaker, self.recipient.breaker, now, backlog=backlog)
+        return self._become(breaker) or changed
 
     def next_change(self) -> int | None:
-        """Return when time alone will change the breaker, None while it is closed."""
-        if self.state.breaker.state is BreakerState.CLOSED:
+        """Return when time alone will change breaker or pace, None while nothing limits it."""
+        pace = self.pacing.pace
+        if self.state.breaker.state is BreakerState.CLOSED and pace is None:
             return None
-        return breakers.next_change(self.state.breaker, self.recipient.breaker)
+        change = breakers.next_change(self.state.breaker, self.recipient.breaker)
+        return change if pace is None or change is not None else pace.since + 1000
 
     def possibly_sent(self, delivery: Delivery) -> bool:
         """Tell whether an owner that crashed may have sent it: due then and unsettled since."""
@@ -160,10 +159,6 @@ class Lane:
 
     # -- buffer -----------------------------------------------------------------------------
 
-    def quotas(self, per_band: int) -> tuple[int, ...]:
-        """Return how many rows each band has room for."""
-        return tuple(max(0, per_band - len(band)) for band in self.bands)
-
     def wants(self, now: int, low_water: int) -> bool:
         """Tell whether the store should be asked for more."""
         if self.refilling:
@@ -172,6 +167,12 @@ class Lane:
             return self._wants_firsts(now, low_water)
         return not self.emptied or self.next_due <= now
 
+    def refill_ends(self, page: DuePage) -> None:
+        """Take a page in; rows that changed while it was read are left to the next one."""
+        super().refill_ends(page)
+        if self.budget is not None:
+            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
+
     def _wants_firsts(self, now: int, low_water: int) -> bool:
         """Tell whether retries that wait for the budget keep first tries out of the buffer."""
         budget = self.budget
@@ -179,90 +180,21 @@ class Lane:
             return False
         return sum(len(band) for band in self.bands[::2]) <= low_water
 
-    def refill_begins(self) -> frozenset[str]:
-        """Note the start of a refill and return the ids it must leave out."""
-        self.refilling = True
-        self.refills += 1
-        self._noted_due = NEVER
-        self._changed.clear()
-        return frozenset(self.buffered | self.busy)
-
-    def refill_ends(self, page: DuePage) -> None:
-        """Take a page in; rows that changed while it was read are left to the next one."""
-        self.refilling = False
-        for waiting in page.waiting:
-            if waiting.delivery.id not in self._changed:
-                self.push(waiting)
-        self.emptied = page.emptied and not self._changed
-        if self.budget is not None:
-            self.budget.firsts_left = any(one.delivery.band % 2 == 0 for one in page.waiting)
-        self.next_due = min(page.next_due, self._noted_due)
-
-    def refill_failed(self) -> None:
-        """Forget a refill that the store could not answer."""
-        self.refilling = False
-        self.emptied = False
-
-    def offer(self, waiting: Waiting, refills: int, room: int) -> None:
-        """Take a new delivery straight from memory, if that cannot overtake or double others.
-
-        Args:
-            waiting: the delivery, just committed.
-            refills: `self.refills` when it was handed to the writer; if a refill began since,
-                the store has shown it or will show it.
-            room: most entries of its band.
-        """
-        delivery = waiting.delivery
-        fits = len(self.bands[delivery.band]) < room
-        if fits and self.emptied and not self.refilling and refills == self.refills:
-            self.push(waiting)
-        else:
-            self.noted(delivery.due_at)
-
-    def push(self, waiting: Waiting) -> None:
-        """Put a delivery into its band unless it is known already."""
-        delivery = waiting.delivery
-        if delivery.id in self.buffered or delivery.id in self.busy:
-            return
-        self.buffered.add(delivery.id)
-        entry = (delivery.due_at, delivery.id, waiting)
-        heapq.heappush(self.bands[delivery.band], entry)
-
-    def noted(self, due_at: int) -> None:
-        """Remember that the store holds a delivery due then."""
-        self.next_due = min(self.next_due, due_at)
-        self._noted_due = min(self._noted_due, due_at)
-
-    def forget(self, delivery_id: str) -> None:
-        """Drop a delivery that changed in the store."""
-        self._changed.add(delivery_id)
-        if delivery_id not in self.buffered:
-            return
-        self.buffered.discard(delivery_id)
-        for band in self.bands:
-            kept = [entry for entry in band if entry[1] != delivery_id]
-            if len(kept) != len(band):
-                band[:] = kept
-                heapq.heapify(band)
-
-    def clear(self) -> int:
-        """Empty the buffer (the rows are in the store) and return how many it held."""
-        count = len(self.buffered)
-        for band in self.bands:
-            band.clear()
-        self.buffered.clear()
-        self.emptied = False
-        return count
-
     def take(self, now: int) -> Waiting | None:
         """Return the delivery that is next, now in flight, or None when none is due.
 
         One that waits unsettled of an earlier send is never given out twice.
         """
-        best = self._choose(now)
-        if best is None:
-            return None
-        _, delivery_id, waiting = heapq.heappop(self.bands[best])
+        if self.state.breaker.state is BreakerState.HALF_OPEN:
+            waiting = self.oldest(now)
+            if waiting is None:
+                return None
+            delivery_id = waiting.delivery.id
+        else:
+            best = self._choose(now)
+            if best is None:
+                return None
+            _, delivery_id, waiting = heapq.heappop(self.bands[best])
         self.buffered.discard(delivery_id)
         self.busy.add(delivery_id)
         self.in_flight += 1
@@ -270,6 +202,8 @@ class Lane:
             self.limiter.taken(now)
         if self.throttle is not None:
             self.throttle.taken(now)
+        if self.pacing.pace is not None:
+            self.pacing.sent(now)
         rate = breakers.rate(self.state.breaker, self.recipient.breaker)
         if rate is not None:
             self._pace_at = max(float(now), self._pace_at) + 1000 / rate
@@ -282,8 +216,6 @@ class Lane:
         if budget is None or best is None:
             return best
         if best % 2 == 1:
-            if self.state.breaker.state is BreakerState.HALF_OPEN:
-                return best  # a probe: the breaker lets one out at a time
             delivery = self.bands[best][0][2].delivery
             if budget.retry(delivery.id, delivery.failure_class, now):
                 return best
@@ -313,14 +245,6 @@ class Lane:
         heads = ((i, band[0][0]) for i, band in enumerate(self.bands) if band)
         return min((max(due, closed_until) if i % 2 else due for i, due in heads), default=NEVER)
 
-    def head_due(self) -> int:
-        """Return the lowest due in the buffer, `NEVER` when it is empty."""
-        lowest = NEVER
-        for band in self.bands:
-            if band and band[0][0] < lowest:
-                lowest = band[0][0]
-        return lowest
-
     # -- what happened ----------------------------------------------------------------------
 
     def returned(self) -> None:
@@ -339,10 +263,22 @@ class Lane:
         if waits:
             self.noted(delivery.due_at)
 
-    def record(self, outcome: Outcome, *, started_at: int, now: int, rng: random.Random) -> bool:
+    def record(
+        self,
+        outcome: Outcome,
+        *,
+        started_at: int,
+        now: int,
+        rng: random.Random,
+        took_ms: float = 0.0,
+    ) -> bool:
         """Let the recipient's gates learn from an outcome; tell whether the state must be saved."""
+        ok = breakers.health(outcome)
+        slow = self._learns and self._observe(
+            outcome, ok=ok, started_at=started_at, now=now, took_ms=took_ms
+        )
         if outcome.ok:
-            self._count_success(now)
+            self.tempo.succeeded(now)
             if self.throttle is not None:
                 self.throttle.accepted(started_at)
             if self._streak:
@@ -350,19 +286,21 @@ class Lane:
         breaker = breakers.record(
             self.state.breaker,
             self.recipient.breaker,
-            ok=breakers.health(outcome),
+            ok=ok,
             started_at=started_at,
             now=now,
             rng=rng,
             pace=self._pace(),
             reason=outcome.reason,
+            slow=slow,
+            base=self.learning.base,
+            confident=self._probing and self.learning.confident,
         )
-        changed = self._become(breaker)
+        changed = self._become(self._planned(breaker, now, rng))
+        if self._learns and self.learning.stale:
+            self._keep()
+            changed = True
         return self._learn_setup(outcome) or changed
-
-    def _pace(self) -> float:
-        """Return the successes per second of late; unknown: one a second for each slot."""
-        return self._rate or float(self.recipient.concurrency)
 
     def counted(self, delivery_id: str) -> None:
         """Note that a failure used a retry while the recipient seemed to be up."""
@@ -384,12 +322,6 @@ class Lane:
             return False
         self.state = msgspec.structs.replace(state, auth_failures=refusals)
         return refusals == 0 or refusals >= SETUP_REFUSALS
-
-    def _count_success(self, now: int) -> None:
-        age = max(1, now - self._rate_at)
-        weight = 0.5 ** (age / RATE_HALF_LIFE_MS)
-        self._rate = self._rate * weight + (1 - weight) * 1000 / age
-        self._rate_at = now
 
     def hint(self, until: int, reason: str) -> bool:
         """Close the rate gate until then (Retry-After); tell whether that is news."""
@@ -430,39 +362,29 @@ class Lane:
 
     def trip(self, reason: str, now: int, rng: random.Random) -> bool:
         """Open the breaker because a delivery would have died of the recipient's trouble."""
-        return self._become(
-            breakers.trip(
-                self.state.breaker,
-                self.recipient.breaker,
-                now=now,
-                rng=rng,
-                reason=reason,
-                pace=self._pace(),
-            )
+        breaker = breakers.trip(
+            self.state.breaker,
+            self.recipient.breaker,
+            now=now,
+            rng=rng,
+            reason=reason,
+            pace=self._pace(),
         )
+        return self._become(self._planned(breaker, now, rng))
 
     def change(self, state: LaneState) -> None:
-        """Take an operator's change of the lane."""
-        self.state = state
+        """Take an operator's change of the lane; who sets the breaker also ends the pace."""
+        before, self.state = self.state.breaker, state
+        if state.breaker is before or not self._learns:
+            return
+        self.pacing.drop()
+        if state.breaker.state is BreakerState.CLOSED:
+            self.learning.abandoned(state.breaker.since)
+            self.state = msgspec.structs.replace(state, plan=None)
+        self._keep()
 
-    def _become(self, breaker: Breaker) -> bool:
-        before = self.state.breaker
-        if breaker is before:
-            return False
-        if breaker.state is BreakerState.OPEN and before.state is BreakerState.CLOSED:
-            self._refunds += self._streak
-            self._streak.clear()
-        if breaker.state is BreakerState.RECOVERY and before.state is not BreakerState.RECOVERY:
-            self._pace_at = 0.0
-        self.state = msgspec.structs.replace(self.state, breaker=breaker)
-        return (breaker.state, breaker.openings, breaker.stage) != (
-            before.state,
-            before.openings,
-            before.stage,
-        )
-
-    def facts(self, now: int) -> LaneFacts:
-        """Return what `decide` needs to know."""
+    def facts(self, now: int, kind: FailureClass | None = None) -> LaneFacts:
+        """Return what `decide` needs to know; with a failure class also what is learned of it."""
         breaker = self.state.breaker
         return LaneFacts(
             breaker=breaker.state,
@@ -471,6 +393,7 @@ class Lane:
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
             breaker_enabled=self.recipient.breaker.enabled,
             delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
+            hazards=None if kind is None else self.learning.hazards(kind),
         )
 
     def sight(self, pending: int) -> LaneSight:
@@ -478,7 +401,7 @@ class Lane:
         breaker = self.state.breaker
         failures = breaker.window.bit_count()
         return LaneSight(
-            breaker.state, failures, breaker.calls, pending, self.in_flight, self._rate
+            breaker.state, failures, breaker.calls, pending, self.in_flight, self.tempo.rate
         )
 
     def health_share(self) -> float:

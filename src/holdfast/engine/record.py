@@ -23,6 +23,7 @@ from holdfast.model.attempt import (
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.identity import new_id
 from holdfast.model.lane import BreakerState
+from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Decision
 
@@ -42,6 +43,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
         context: id of the sample.
         refunded: counted tries that were given back to the delivery.
         rules: what rules changed about it.
+        plan: when the lane probes next, where this try decided that.
     """
 
     delivery: Delivery
@@ -53,6 +55,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
     context: str
     refunded: int = 0
     rules: tuple[RuleMark, ...] = ()
+    plan: ProbePlan | None = None
 
 
 def successor(tried: Try, decision: Decision, original: str, now: int) -> Delivery:
@@ -137,6 +140,7 @@ def attempt(tried: Try, decision: Decision, lane: Lane, *, now: int, rng: random
         jitter=decision.jitter,
         refunded=tried.refunded,
         rules=tried.rules,
+        probe=tried.plan,
     )
 
 

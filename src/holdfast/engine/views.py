@@ -16,7 +16,7 @@ from holdfast.model.lane import BreakerState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.rule import Signal
 from holdfast.model.view import ClosedGate, LaneView
-from holdfast.policy import breaker as breakers
+from holdfast.policy import cusum
 from holdfast.policy.decide import Gate
 from holdfast.store import Counts, EventQuery, Find, Note, Store
 from holdfast.vault import Vault
@@ -168,7 +168,7 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         manual=breaker.manual,
         retry_at=breaker.retry_at if breaker.state is BreakerState.OPEN else 0,
         next_probe=max(breaker.retry_at, state.gate_until) if halted else 0,
-        rate=breakers.rate(breaker, recipient.breaker),
+        rate=lane.rate,
         gate=gate[0] if gate else None,
         gate_until=gate_until,
         gate_reason=gate_reason,
@@ -187,6 +187,8 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         weight=recipient.weight,
         gates=why.of_lane(lane, now),
         retries_at=lane.retries_at(now),
+        probe=state.plan,
+        usual_failures=cusum.LEVELS[lane.learning.base],
     )
 
 

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.learned import ProbePlan
+
 
 class Result(StrEnum):
     """What a try came to, in LeadConduit's words; always shown together with `retryable`."""
@@ -247,6 +249,8 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The delivery had changed meanwhile: the try is on record, its change was refused."""
     rules: tuple[RuleMark, ...] = ()
     """The rules that changed something about this try or what follows it."""
+    probe: ProbePlan | None = None
+    """Why the next probe goes when it goes, where this try opened the lane or kept it open."""
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.model.calendar import CapUse
+from holdfast.model.learned import Learned, Pace, ProbePlan
 from holdfast.model.throttle import WindowUse
 
 
@@ -34,6 +35,11 @@ class Breaker(msgspec.Struct, frozen=True, gc=False):
         last_success_at: time of the last success (0: never).
         reason: why it opened.
         manual: a person set this state.
+        score: evidence that the recipient has changed (CUSUM).
+        scored_at: when the score last moved.
+        run: sends since the score was last 0 ...
+        run_failures: ... and how many of them failed.
+        throttled: recovery without an outage: part of the sends fails.
     """
 
     state: BreakerState = BreakerState.CLOSED
@@ -49,6 +55,11 @@ class Breaker(msgspec.Struct, frozen=True, gc=False):
     last_success_at: int = 0
     reason: str | None = None
     manual: bool = False
+    score: float = 0.0
+    scored_at: int = 0
+    run: int = 0
+    run_failures: int = 0
+    throttled: bool = False
 
 
 class LaneState(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +77,9 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
         revision: raised by every save.
         caps: what was used and reserved of the recipient's volume caps.
         windows: what was sent and reserved under the recipient's rate limits.
+        learned: what it knows of its recipient.
+        pace: how fast it may send, None: as fast as it likes.
+        plan: why the present open period is as long as it is, None: no model was asked.
     """
 
     recipient: str
@@ -79,3 +93,6 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
     revision: int = 0
     caps: tuple[CapUse, ...] = ()
     windows: tuple[WindowUse, ...] = ()
+    learned: Learned = Learned()
+    pace: Pace | None = None
+    plan: ProbePlan | None = None

@@ -22,6 +22,7 @@ class Strategy(StrEnum):
     JITTER = "jitter"
     CIRCUIT_BREAKER = "circuit_breaker"
     HYBRID = "hybrid"
+    ADAPTIVE = "adaptive"
 
 
 class JitterKind(StrEnum):
@@ -194,10 +195,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Circuit breaker of a lane in threshold mode (C26, C27, G4, S2.34-S2.40). Seconds.
+    """Circuit breaker of a lane (C26, C27, G4, S2.34-S2.40, S2.58). Seconds.
+
+    In `cusum` mode `consecutive`, `failure_rate`, `window`, `min_calls`, `ramp`, `ramp_seconds`
+    and `relapse` are not used; in `threshold` mode `probe_...`, `delay_cost` and `calm_seconds`.
 
     Attributes:
         enabled: off only for tests of exact sequences and for partners that ask for it.
+        mode: `cusum` learns what is usual, probes when it pays and paces the recovery;
+            `threshold` counts, doubles and rises in stages.
         consecutive: failures in a row that open it.
         failure_rate: share of the last `window` calls that opens it ...
         window: ... of this many calls ...
@@ -210,6 +216,11 @@ class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         ramp_seconds: length of a stage.
         relapse: failures in a row during the recovery that open it again (1: the first).
         open_policy: what happens to deliveries while open (C2).
+        probe_cost: what a probe costs, in seconds of waiting of one delivery at `delay_cost` 1.
+        delay_cost: what a second of waiting costs for each delivery.
+        probe_min_seconds: shortest time between probes ...
+        probe_max_seconds: ... and longest.
+        calm_seconds: how long all must be well before a pace ends.
     """
 
     enabled: bool = True
@@ -225,3 +236,9 @@ class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ramp_seconds: float = 5.0
     relapse: int = 3
     open_policy: Literal["queue", "drop"] = "queue"
+    mode: Literal["cusum", "threshold"] = "cusum"
+    probe_cost: float = 20.0
+    delay_cost: float = 1.0
+    probe_min_seconds: float = 1.0
+    probe_max_seconds: float = 3600.0
+    calm_seconds: float = 60.0

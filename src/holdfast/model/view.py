@@ -3,6 +3,7 @@
 import msgspec
 
 from holdfast.model.lane import BreakerState
+from holdfast.model.learned import ProbePlan
 
 
 class ClosedGate(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +51,8 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         weight: share of sends when lanes compete.
         gates: every closed gate, in the order in which they are asked.
         retries_at: until when retries wait for the retry budget.
+        probe: why the next probe goes when it goes, None: the lane does not probe.
+        usual_failures: share of sends that fail as a rule, as learned.
     """
 
     recipient: str
@@ -79,3 +82,5 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     weight: float = 1.0
     gates: tuple[ClosedGate, ...] = ()
     retries_at: int = 0
+    probe: ProbePlan | None = None
+    usual_failures: float = 0.05

@@ -9,17 +9,35 @@ from typing import Final
 
 from holdfast.model.attempt import Jitter
 from holdfast.model.policy import JitterKind, Phase, Policy, Strategy
+from holdfast.policy.outage import Hazards
+from holdfast.policy.probing import interval
 
 FULL_FLOOR: Final = 0.1
 """Full jitter starts at this share of the window: tiny draws would hit the recipient again."""
 
+ADAPTIVE_COST_S: Final = 20.0
+"""What a retry costs, in seconds of waiting of its delivery (algorithms 3.6)."""
+ADAPTIVE_SPREAD: Final = (0.7, 1.4)
+"""Window of an adaptive delay, by its interval: known chances for every draw (S2.54)."""
 
-def plan(policy: Policy, n: int, last_delay_ms: int, rng: Random) -> Jitter:
+
+def plan(
+    policy: Policy,
+    n: int,
+    last_delay_ms: int,
+    rng: Random,
+    *,
+    hazards: Hazards | None = None,
+    age_ms: int = 0,
+) -> Jitter:
     """Return the delay before retry `n` (from 1) with the window it was drawn from, in ms.
 
     `last_delay_ms` is the delay planned before this one (0: none); only decorrelated jitter
     looks at it. It draws evenly from `initial_delay` to three times that delay, cut at the cap:
     unlike `min(cap, U(base, 3 * last))` it still spreads once the cap is reached.
+
+    Adaptive asks the learned `hazards` for the cheapest look at a failure that is `age_ms` old.
+    Without them it is exponential.
     """
     phase, k = _phase(policy, n)
     if phase is None:
@@ -28,6 +46,8 @@ def plan(policy: Policy, n: int, last_delay_ms: int, rng: Random) -> Jitter:
         strategy, kind = phase.strategy, _kind(policy, phase)
     if strategy is Strategy.IMMEDIATE:
         return Jitter(low_ms=0, high_ms=0, draw_ms=0)
+    if strategy is Strategy.ADAPTIVE and hazards is not None:
+        return _adaptive(policy, phase, hazards, age_ms, rng)
     window = _ms(_base(policy, phase, k))
     cap = _ms(_cap(policy, phase))
     if kind is JitterKind.DECORRELATED:
@@ -35,6 +55,17 @@ def plan(policy: Policy, n: int, last_delay_ms: int, rng: Random) -> Jitter:
         low, high = first, min(cap, max(first, 3 * (last_delay_ms or first)))
     else:
         low, high = _window(kind, policy.jitter_ratio, window, cap)
+    return Jitter(low_ms=low, high_ms=high, draw_ms=low + int(rng.random() * (high - low + 1)))
+
+
+def _adaptive(
+    policy: Policy, phase: Phase | None, hazards: Hazards, age_ms: int, rng: Random
+) -> Jitter:
+    """Draw from around the cheapest interval; the window is wide enough to learn from it."""
+    cap = _ms(_cap(policy, phase))
+    first = min(cap, _ms(_initial(policy, phase)))
+    x = interval(hazards, max(0, age_ms), 1 / ADAPTIVE_COST_S, cap)
+    low, high = (round(min(cap, max(first, x * share))) for share in ADAPTIVE_SPREAD)
     return Jitter(low_ms=low, high_ms=high, draw_ms=low + int(rng.random() * (high - low + 1)))
 
 

@@ -1,6 +1,12 @@
-"""The lane's breaker in threshold mode: closed -> open -> half_open -> recovery -> closed.
+"""The lane's breaker: closed -> open -> half_open -> recovery -> closed.
 
-It opens after failures in a row or at a share of the last calls, whichever comes first (C26).
+In `cusum` mode a change detector opens it (`policy.cusum`), the learned outages say when to
+probe (`policy.probing`) and a pace leads the recovery (`policy.pacer`). Where less than 60 % of
+the sends fail the recipient is ailing, not down: the lane goes straight to a paced recovery. The
+lane puts the learned period in the place of the one drawn here.
+
+In `threshold` mode it opens after failures in a row or at a share of the last calls, whichever
+comes first (C26).
 The open period doubles with every failed probe up to a cap, spread by jitter (G4). One probe at
 a time tests the recipient; enough successes in a row start the recovery, in which the rate
 rises in stages (C27, S2.34-S2.40). A failed probe opens it again; so do `relapse` failures in a
@@ -20,6 +26,7 @@ from holdfast.model.attempt import FailureClass, Outcome, Result
 from holdfast.model.lane import Breaker, BreakerState
 from holdfast.model.message import NEVER
 from holdfast.model.policy import BreakerSettings
+from holdfast.policy import cusum
 
 _RESOLUTION_MS: Final = 1000
 """`last_success_at` moves in steps of this, to spare a busy lane an object per send."""
@@ -36,6 +43,7 @@ _DOWN: Final = frozenset(
         FailureClass.PHYSICAL,
     }
 )
+_UNKNOWN: Final = cusum.level(0, 0)
 _UP: Final = frozenset({FailureClass.DATA, FailureClass.BUSINESS})
 
 
@@ -67,6 +75,9 @@ def record(
     rng: Random,
     pace: float = 0.0,
     reason: str | None = None,
+    slow: bool = False,
+    base: int = _UNKNOWN,
+    confident: bool = False,
 ) -> Breaker:
     """Take in the result of a send.
 
@@ -83,6 +94,9 @@ def record(
         rng: draws the open period.
         pace: successful sends per second lately; see `trip`.
         reason: why the send failed; part of the breaker's reason when this opens it.
+        slow: the answer was good but came late: half a failure (cusum).
+        base: index of the usual share of failures in `cusum.LEVELS` (cusum).
+        confident: one good probe is enough (cusum).
     """
     if ok is None:
         return breaker
@@ -90,17 +104,76 @@ def record(
         breaker = replace(breaker, last_success_at=now)
     if started_at < breaker.since or not settings.enabled or breaker.state is BreakerState.OPEN:
         return breaker
-    if breaker.state is not BreakerState.HALF_OPEN:
+    why: str | None = None
+    if settings.mode == "cusum":
+        if ok and not slow and breaker.score == 0 and breaker.state is BreakerState.CLOSED:
+            return _counted(breaker, settings, ok=True)
+        trouble = (0.5 if slow else 0.0) if ok else 1.0
+        if breaker.state is BreakerState.HALF_OPEN:
+            tested = _tested(breaker, settings, now, trouble=trouble, confident=confident)
+            breaker, why = tested
+        else:
+            breaker, why = _weighed(breaker, settings, now, trouble=trouble, base=base, pace=pace)
+    elif breaker.state is not BreakerState.HALF_OPEN:
         breaker = _counted(breaker, settings, ok=ok)
         why = None if ok else _exceeded(breaker, settings)
     elif not ok:
         why = "the probe failed"
     else:
-        return _probed(breaker, settings, now)
+        breaker = _probed(breaker, settings, now)
     if why is None:
         return breaker
     why = f"{why}: {reason}" if reason else why
     return trip(breaker, settings, now=now, rng=rng, reason=why, pace=pace)
+
+
+def _weighed(
+    breaker: Breaker, settings: BreakerSettings, now: int, *, trouble: float, base: int, pace: float
+) -> tuple[Breaker, str | None]:
+    """Take in a result in cusum mode; return the breaker and why it must open, if it must."""
+    breaker = cusum.weighed(_counted(breaker, settings, ok=trouble < 1), base, trouble, now)
+    recovering = breaker.state is BreakerState.RECOVERY
+    longest = cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE
+    why = None
+    if recovering and breaker.failures >= longest:
+        why = f"{breaker.failures} failures in a row"
+    elif breaker.score >= cusum.ALARM:
+        usual = f"{cusum.LEVELS[base]:.0%} is usual"
+        seen = f"{breaker.run_failures} of {breaker.run} sends failed or were slow, {usual}"
+        if recovering:
+            breaker = replace(breaker, throttled=True, score=0.0, run=0, run_failures=0)
+        elif cusum.is_down(breaker):
+            why = seen
+        else:
+            breaker = _throttled(breaker, now, seen, pace)
+    return breaker, why
+
+
+def _tested(
+    breaker: Breaker, settings: BreakerSettings, now: int, *, trouble: float, confident: bool
+) -> tuple[Breaker, str | None]:
+    """Take in a probe in cusum mode: too slow is neither well nor down."""
+    if trouble == 1:
+        return breaker, "the probe failed"
+    if trouble > 0:
+        return breaker, None
+    return _probed(breaker, settings, now, needed=1 if confident else None), None
+
+
+def _throttled(breaker: Breaker, now: int, why: str, pace: float) -> Breaker:
+    """Go on, but slower: part of the sends fails."""
+    return replace(
+        breaker,
+        state=BreakerState.RECOVERY,
+        since=now,
+        stage=0,
+        throttled=True,
+        rate_before=round(pace, 3),
+        reason=why,
+        score=0.0,
+        run=0,
+        run_failures=0,
+    )
 
 
 def tick(
@@ -117,7 +190,7 @@ def tick(
         return reset(breaker, now)
     if breaker.state is BreakerState.OPEN and breaker.retry_at <= now:
         return replace(breaker, state=BreakerState.HALF_OPEN, since=now, probes_ok=0)
-    if breaker.state is BreakerState.RECOVERY:
+    if breaker.state is BreakerState.RECOVERY and settings.mode == "threshold":
         stage = (now - breaker.since) // _stage_ms(settings)
         if stage >= len(settings.ramp) and not backlog:
             return reset(breaker, now)
@@ -128,7 +201,7 @@ def tick(
 
 def rate(breaker: Breaker, settings: BreakerSettings) -> float | None:
     """Return the sends per second allowed during the recovery, at least 1; None: no limit here."""
-    if breaker.state is not BreakerState.RECOVERY:
+    if breaker.state is not BreakerState.RECOVERY or settings.mode != "threshold":
         return None
     last = len(settings.ramp) - 1
     share = settings.ramp[min(breaker.stage, last)] * 2.0 ** min(max(0, breaker.stage - last), 60)
@@ -139,7 +212,7 @@ def next_change(breaker: Breaker, settings: BreakerSettings) -> int | None:
     """Return the instant from which `tick` would change the breaker; None: time alone never."""
     if breaker.state is BreakerState.OPEN:
         return None if breaker.manual else breaker.retry_at
-    if breaker.state is BreakerState.RECOVERY:
+    if breaker.state is BreakerState.RECOVERY and settings.mode == "threshold":
         return breaker.since + (breaker.stage + 1) * _stage_ms(settings)
     return None
 
@@ -223,9 +296,11 @@ def _exceeded(breaker: Breaker, settings: BreakerSettings) -> str | None:
     return None
 
 
-def _probed(breaker: Breaker, settings: BreakerSettings, now: int) -> Breaker:
+def _probed(
+    breaker: Breaker, settings: BreakerSettings, now: int, needed: int | None = None
+) -> Breaker:
     probes = breaker.probes_ok + 1
-    if probes < settings.success_threshold:
+    if probes < (needed or settings.success_threshold):
         return replace(breaker, probes_ok=probes)
     return replace(
         breaker,
@@ -236,6 +311,7 @@ def _probed(breaker: Breaker, settings: BreakerSettings, now: int) -> Breaker:
         failures=0,
         window=0,
         calls=0,
+        throttled=False,
     )
 
 

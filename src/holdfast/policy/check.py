@@ -199,6 +199,11 @@ def breaker(value: BreakerSettings, field: str) -> None:
     number(f"{field}.open_jitter", value.open_jitter, 0, 0.9)
     number(f"{field}.success_threshold", value.success_threshold, 1, 100)
     number(f"{field}.ramp_seconds", value.ramp_seconds, 0.1, 3600)
+    number(f"{field}.probe_cost", value.probe_cost, 0.001, 1_000_000)
+    number(f"{field}.delay_cost", value.delay_cost, 0.000_001, 1_000_000)
+    number(f"{field}.probe_max_seconds", value.probe_max_seconds, 0.1, 86_400)
+    number(f"{field}.probe_min_seconds", value.probe_min_seconds, 0.1, value.probe_max_seconds)
+    number(f"{field}.calm_seconds", value.calm_seconds, 1, 3600)
     rising = all(low < high for low, high in itertools.pairwise((0.0, *value.ramp)))
     if not (value.ramp and rising and value.ramp[-1] == 1):
         raise InvalidInput(

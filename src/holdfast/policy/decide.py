@@ -18,6 +18,7 @@ from holdfast.model.message import NEVER
 from holdfast.model.policy import Policy
 from holdfast.policy import backoff
 from holdfast.policy.breaker import health
+from holdfast.policy.outage import Hazards
 
 HINT_AS_DELAY_MS: Final = 300_000
 """A partner's hint up to this is a delay; a longer one is a hold until that time (C6)."""
@@ -115,6 +116,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
         setup_held: our credentials or set-up were refused three times in a row.
         breaker_enabled: false for tests of exact sequences.
         delay_factor: on planned delays, by the recipient's hours (S2.98, S2.99).
+        hazards: how recoveries of the outcome's class spread over time, as learned.
     """
 
     breaker: BreakerState
@@ -123,6 +125,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
     setup_held: bool = False
     breaker_enabled: bool = True
     delay_factor: float = 1.0
+    hazards: Hazards | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -267,7 +270,10 @@ def _retry(
     used = delivery.counted + 1
     if used > policy.max_retries:
         return _exhausted(delivery, outcome, policy, lane, f"{policy.max_retries} retries used")
-    jitter = backoff.plan(policy, used, delivery.last_delay_ms, rng)
+    age_ms = now - delivery.first_attempt_at
+    jitter = backoff.plan(
+        policy, used, delivery.last_delay_ms, rng, hazards=lane.hazards, age_ms=age_ms
+    )
     hint = _hint(outcome, policy) or 0
     planned = max(jitter.draw_ms, hint)
     delay = max(round(jitter.draw_ms * lane.delay_factor), hint)

@@ -139,7 +139,13 @@ def _recipient(name: str, rng: random.Random, partner: Partnership) -> Recipient
 def _policy(rng: random.Random) -> PolicySettings:
     return PolicySettings(
         strategy=rng.choice(
-            (Strategy.IMMEDIATE, Strategy.FIXED, Strategy.LINEAR, Strategy.EXPONENTIAL)
+            (
+                Strategy.IMMEDIATE,
+                Strategy.FIXED,
+                Strategy.LINEAR,
+                Strategy.EXPONENTIAL,
+                Strategy.ADAPTIVE,
+            )
         ),
         max_retries=rng.randint(1, 5),
         initial_delay=rng.choice((1.0, 1.0, 2.0, 5.0)),
@@ -165,6 +171,9 @@ def _breaker(rng: random.Random) -> BreakerSettings:
         ramp_seconds=rng.uniform(0.5, 3.0),
         relapse=rng.randint(1, 3),
         open_policy="queue" if rng.random() < 0.9 else "drop",
+        mode="cusum" if rng.random() < 0.75 else "threshold",
+        probe_max_seconds=rng.choice((5.0, 20.0, 3600.0)),
+        calm_seconds=rng.uniform(1.0, 60.0),
     )
 
 

@@ -1,0 +1,114 @@
+"""The pace rises while the partner takes it, falls when it does not, and never jumps."""
+
+import itertools
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from holdfast.model.learned import Pace
+from holdfast.policy import pacer
+
+NOW = 1_000_000
+
+
+def second(pace: Pace, now: int, *, good: int, bad: int = 0, took_ms: float = 10.0) -> Pace:
+    """Let a second with so many answers pass."""
+    for index in range(good + bad):
+        pace = pacer.answered(pace, good=index < good, bad=index >= good, took_ms=took_ms)
+    return pacer.step(pace, now=now, typical_ms=10.0, concurrency=64)
+
+
+def driven(pace: Pace, seconds: int, takes: float) -> list[float]:
+    """Send at the pace to a partner that takes so many a second; return the rates."""
+    rates = []
+    for n in range(seconds):
+        sent = max(1, int(pace.rate))
+        good = min(sent, int(takes))
+        pace = second(pace, NOW + 1000 * (n + 1), good=good, bad=sent - good)
+        rates.append(pace.rate)
+    return rates
+
+
+def test_it_starts_at_a_tenth_and_doubles_in_three_seconds() -> None:
+    """Slow start: ten times the start after about ten seconds."""
+    pace = pacer.begin("outage", before=100.0, concurrency=64, now=NOW)
+    assert pace.rate == 10.0
+    rates = driven(pace, 12, takes=10_000)
+    assert 18 < rates[2] < 21
+    assert max(later / now for now, later in itertools.pairwise(rates)) < 1.27
+
+
+def test_it_stays_near_what_the_partner_takes() -> None:
+    """Over five minutes nine tenths of 50 a second are used, and it is never a tenth above."""
+    rates = driven(pacer.begin("outage", before=50.0, concurrency=64, now=NOW), 300, takes=50)
+    settled = rates[30:]
+    assert max(settled) <= 55
+    assert sum(min(50, each) for each in settled) / len(settled) >= 45
+
+
+def test_slow_answers_end_the_doubling() -> None:
+    """Twice the usual duration: the rate rises gently from there on."""
+    pace = pacer.begin("outage", before=100.0, concurrency=64, now=NOW)
+    slow = second(pace, NOW + 1000, good=10, took_ms=40.0)
+    assert not slow.slow_start
+    assert slow.rate <= pace.rate * 1.05
+
+
+def test_a_rate_that_is_not_used_does_not_rise() -> None:
+    """A quiet lane learns nothing of what the partner takes."""
+    pace = pacer.begin("outage", before=100.0, concurrency=64, now=NOW)
+    assert second(pace, NOW + 1000, good=2).rate == pace.rate
+
+
+def test_failures_that_no_cut_helps_do_not_starve_the_lane() -> None:
+    """Four of ten fail at any rate: after five cuts the rate comes back to what it was."""
+    pace, rng, owed = pacer.begin("failures", before=20.0, concurrency=64, now=NOW), Random(1), 0.0
+    for n in range(60):
+        owed += pace.rate
+        sent = int(owed)
+        owed -= sent
+        bad = sum(rng.random() < 0.4 for _ in range(sent))
+        pace = second(pace, NOW + 1000 * (n + 1), good=sent - bad, bad=bad)
+    assert pace.rate > 14
+
+
+def test_a_partner_that_refuses_everything_is_asked_ever_more_rarely() -> None:
+    """429 for ever: the rate falls to one a minute and no further."""
+    pace = pacer.begin("limit", before=20.0, concurrency=64, now=NOW)
+    for n in range(60):
+        pace = second(pace, NOW + 1000 * (n + 1), good=0, bad=1)
+    assert pace.rate == pacer.LEAST_REFUSED
+
+
+def test_the_end_needs_a_calm_minute() -> None:
+    """A backlog or a bad answer starts the minute anew."""
+    pace = pacer.begin("outage", before=1.0, concurrency=64, now=NOW)
+    pace = pacer.calm(pace, now=NOW, backlog=False, well=True)
+    assert not pacer.over(pace, NOW + 59_999, 60_000)
+    assert pacer.over(pace, NOW + 60_000, 60_000)
+    assert not pacer.calm(pace, now=NOW, backlog=True, well=True).calm_at
+
+
+@given(rate=st.floats(0, 1e4), accepted=st.floats(0, 1e4), slow=st.booleans())
+def test_the_next_owner_is_never_faster(rate: float, accepted: float, *, slow: bool) -> None:
+    """A restart does not raise the rate."""
+    pace = replace(
+        pacer.begin("outage", before=0.0, concurrency=8, now=NOW),
+        rate=max(1.0, rate),
+        accepted=accepted,
+        slow_start=slow,
+    )
+    assert pacer.resumed(pace, NOW + 1).rate <= pace.rate
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=60))
+def test_a_second_never_more_than_doubles(seconds: list[tuple[int, int]]) -> None:
+    """Whatever comes back, the rate is positive and rises by no more than its slow start."""
+    pace = pacer.begin("outage", before=30.0, concurrency=64, now=NOW)
+    for n, (good, bad) in enumerate(seconds):
+        before = pace
+        pace = second(pace, NOW + 1000 * (n + 1), good=good, bad=bad)
+        assert 0 < pace.rate <= max(2.0, before.rate * 1.27, before.top)
+        assert 1 <= pace.limit <= 64
