@@ -94,7 +94,7 @@ def lomax(alpha: float, scale: float) -> tuple[Callable[[random.Random], float],
     """Return a law that draws durations in ms, and its true hazards by fine steps."""
 
     def draw(rng: random.Random) -> float:
-        return 1000 * scale * ((1 - rng.random()) ** (-1 / alpha) - 1)
+        return float(1000 * scale * ((1 - rng.random()) ** (-1 / alpha) - 1))
 
     return draw, outage.lomax(alpha, scale)
 
