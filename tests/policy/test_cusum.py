@@ -34,6 +34,13 @@ def fed(breaker: Breaker, *results: bool, base: int = BASE, slow: bool = False) 
     return breaker
 
 
+def test_a_very_good_recipient_opens_at_the_fourth_failure_too() -> None:
+    """At 2 % three failures reach the alarm; it waits for the fourth, and then opens."""
+    healthy = fed(Breaker(), *[True] * 50, base=0)
+    assert fed(healthy, *[False] * 3, base=0).state is BreakerState.CLOSED
+    assert fed(healthy, *[False] * 4, base=0).state is BreakerState.OPEN
+
+
 def test_a_total_outage_is_seen_in_four_failures() -> None:
     """With 5 % as the base rate the fourth failure in a row opens the lane, the third does not."""
     healthy = fed(Breaker(), *[True] * 50)

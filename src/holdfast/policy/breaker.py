@@ -137,7 +137,7 @@ def _weighed(
     why = None
     if recovering and breaker.failures >= longest:
         why = f"{breaker.failures} failures in a row"
-    elif breaker.score >= cusum.ALARM:
+    elif breaker.score >= cusum.ALARM and breaker.run >= cusum.IN_A_ROW:
         usual = f"{cusum.LEVELS[base]:.0%} is usual"
         seen = f"{breaker.run_failures} of {breaker.run} sends failed or were slow, {usual}"
         if recovering:
