@@ -114,7 +114,7 @@ def test_defaults_are_pinned() -> None:
     assert config.server.metrics_port == 9090
     assert str(config.data) == ".holdfast"
     assert sorted(STRATEGIES) == [
-        *("CIRCUIT_BREAKER", "EXPONENTIAL_BACKOFF", "FIXED_INTERVAL", "HYBRID"),
+        *("ADAPTIVE", "CIRCUIT_BREAKER", "EXPONENTIAL_BACKOFF", "FIXED_INTERVAL", "HYBRID"),
         *("IMMEDIATE", "JITTER", "LINEAR_BACKOFF"),
     ]
 

@@ -296,7 +296,8 @@ class Lane(PacedLane):
             base=self.learning.base,
             confident=self._probing and self.learning.confident,
         )
-        changed = self._become(self._planned(breaker, now, rng))
+        before = self.state.breaker
+        changed = breaker is not before and self._become(self._planned(breaker, now, rng))
         if self._learns and self.learning.stale:
             self._keep()
             changed = True

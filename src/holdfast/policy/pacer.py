@@ -27,8 +27,8 @@ CUBIC: Final = 0.4
 BAD_SHARE: Final = 0.05
 SLOW: Final = 2.0
 """So many times the usual duration is slow: the rate then rises by `GENTLE` at most."""
-GENTLE: Final = 1.04
-FIRM: Final = 1.06
+GENTLE: Final = 1.03
+FIRM: Final = 1.04
 """CUBIC above its top rises no faster than this in a second: no overshoot beyond a tenth."""
 SETTLE_MS: Final = 1000
 """So long after a cut the partner still digests what came before it."""
@@ -38,7 +38,9 @@ ACCEPTED_CAP: Final = 2.0
 THROTTLE_CAP: Final = 2.5
 """1 / (1 - 0.6): at the share of failures from which a lane opens the throttle holds its rate."""
 ACCEPTED_KEEP: Final = 0.9
-"""A cut that a limit asked for goes no lower than this share of what it let through."""
+"""A cut goes no lower than this share of what was let through, where that says what fits: ..."""
+SHED_SHARE: Final = 0.8
+"""... where a limit asked for it, or so much was accepted (the partner sheds, it is not ill)."""
 LEAST: Final = 1.0
 LEAST_REFUSED: Final = 1 / 60
 """A partner that refuses everything is asked once a minute in the end."""
@@ -155,13 +157,13 @@ def _cut(pace: Pace, good: float, now: int) -> Pace:
     low = BETA * pace.rate
     if pace.sent >= USED * pace.rate:  # else the window says little about how much it takes
         low = BETA * min(pace.rate, max(LEAST, ACCEPTED_CAP * good))
-    if pace.cause == "limit":
-        low = max(low, min(ACCEPTED_KEEP * good, pace.rate))
+    if pace.cause == "limit" or share >= SHED_SHARE:
+        low = max(low, min(ACCEPTED_KEEP * min(good, pace.accepted), pace.rate))
     least = LEAST if pace.good else LEAST_REFUSED
     top = max(LEAST, low, TOP_SHARE * share * pace.rate)
     cause, cuts = pace.cause, min(CUTS, pace.cuts + 1)
     if cuts == CUTS and pace.good and cause in ("outage", "failures"):
-        cause, top = "brown_out", max(top, BETA * pace.before)
+        cause, top = "brown_out", max(top, pace.before)
     return replace(
         pace,
         rate=max(least, low),
