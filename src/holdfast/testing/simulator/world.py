@@ -160,7 +160,7 @@ def _policy(rng: random.Random) -> PolicySettings:
 
 
 def _breaker(rng: random.Random) -> BreakerSettings:
-    return BreakerSettings(
+    settings = BreakerSettings(
         enabled=rng.random() < 0.85,
         consecutive=rng.randint(2, 8),
         failure_rate=rng.uniform(0.3, 0.9),
@@ -171,9 +171,13 @@ def _breaker(rng: random.Random) -> BreakerSettings:
         ramp_seconds=rng.uniform(0.5, 3.0),
         relapse=rng.randint(1, 3),
         open_policy="queue" if rng.random() < 0.9 else "drop",
-        mode="cusum" if rng.random() < 0.75 else "threshold",
-        probe_max_seconds=rng.choice((5.0, 20.0, 3600.0)),
-        calm_seconds=rng.uniform(1.0, 60.0),
+    )
+    own = random.Random(repr(settings))  # so that the rest of the world stays as it was
+    return msgspec.structs.replace(
+        settings,
+        mode="cusum" if own.random() < 0.75 else "threshold",
+        probe_max_seconds=own.choice((5.0, 20.0, 3600.0)),
+        calm_seconds=own.uniform(1.0, 60.0),
     )
 
 
