@@ -15,6 +15,8 @@ MEMORY: Final = 2000.0
 """So many sends are remembered before the older ones fade."""
 STEP: Final = 64
 """After so many good sends what is usual is looked at again."""
+LITTLE: Final = 200
+"""So long what is usual is learned even while a change is suspected: there is no usual yet."""
 SAVE_EVERY: Final = 1000.0
 RELAPSE_MS: Final = 600_000
 """A lane that goes down again within this has not recovered."""
@@ -65,7 +67,8 @@ class Learning:
             ok: the recipient works.
             kind: failure class when it does not.
             healthy: the lane was closed, so that the duration is a usual one.
-            settled: no change is suspected; what is usual stays as it was while one is.
+            settled: no change is suspected; what is usual stays as it was while one is, but for
+                a recipient of which little is known.
         """
         self.calls += 1
         if not ok:
@@ -78,7 +81,7 @@ class Learning:
         if self.calls >= MEMORY:
             self.calls /= 2
             self.failures /= 2
-        if settled and (self._moved or self.calls % STEP == 0):
+        if (settled or self.calls < LITTLE) and (self._moved or self.calls % STEP == 0):
             self._moved = False
             self.base = cusum.level(self.calls, self.failures)
         return took_ms > self.slow_ms

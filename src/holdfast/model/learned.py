@@ -79,7 +79,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         before: sends per second before the trouble (0: unknown).
         top: rate at the latest cut (CUBIC's w_max).
         slow_start: the rate still doubles.
-        cause: what started it: `outage`, `failures`, `limit`; `brown_out` once cuts did not help.
+        cause: what started it: `outage`, `failures` or `limit`.
         cut_at: latest cut, or the end of the slow start.
         since: start of the present window.
         sent: sends of the window.
@@ -89,6 +89,9 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         accepted: good answers per second, smoothed over windows.
         calm_at: since when the conditions for the end hold (0: they do not).
         cuts: cuts that were not made good by rises since.
+        failing: share of the latest sends that failed.
+        failing_at: that share before the first of the cuts.
+        own: share of failures that the partner has at any rate.
     """
 
     rate: float
@@ -106,6 +109,9 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     accepted: float = 0.0
     calm_at: int = 0
     cuts: int = 0
+    failing: float = 0.0
+    failing_at: float = 0.0
+    own: float = 0.0
 
 
 class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

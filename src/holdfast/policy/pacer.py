@@ -8,12 +8,14 @@ rate (AIMD). The lane spaces its sends evenly: the rate allows no bursts (algori
 The answers of a second make one step, so that one bad answer at a low rate is one cut, not one
 each; what was sent before a cut says nothing about the rate after it. A rate that is not used
 does not rise. Failures that do not depend on our rate (a part of the sends fails, whatever we
-do) would starve the lane: where five cuts did not help, the rate follows what is accepted, as in
-the adaptive throttle of the SRE book.
+do) would starve the lane: where five cuts, to a sixth of the rate, leave the share of failures
+as it was, that share is the partner's own. From then on only what goes beyond it is a reason to
+cut, and the rate comes back by slow start.
 
 All functions are pure. Rates are sends per second, instants and durations ms.
 """
 
+import math
 from typing import Final
 
 from msgspec.structs import replace
@@ -34,9 +36,8 @@ SETTLE_MS: Final = 1000
 """So long after a cut the partner still digests what came before it."""
 START_SHARE: Final = 0.1
 BEFORE_CAP: Final = 3.0
+"""Beyond so many times the rate before the trouble the rate feels its way, at `FIRM`."""
 ACCEPTED_CAP: Final = 2.0
-THROTTLE_CAP: Final = 2.5
-"""1 / (1 - 0.6): at the share of failures from which a lane opens the throttle holds its rate."""
 ACCEPTED_KEEP: Final = 0.9
 """A cut goes no lower than this share of what was let through, where that says what fits: ..."""
 SHED_SHARE: Final = 0.8
@@ -47,7 +48,15 @@ LEAST_REFUSED: Final = 1 / 60
 TOP_SHARE: Final = 0.97
 """The plateau lies a little below what was just too much."""
 CUTS: Final = 5
-"""After so many cuts that did not help, failures are not taken to depend on the rate."""
+"""After so many cuts it is asked whether they helped: ..."""
+HELPED: Final = 0.8
+"""... the share of failures fell below this part of what it was before the first."""
+OWN_MOST: Final = 0.6
+"""No more than this is the partner's own share: from there on a lane opens."""
+RECENT: Final = 5.0
+"""The share of failures follows about so many latest sends."""
+DEVIATIONS: Final = 2.0
+"""A window exceeds the partner's own share when it does so by so many standard deviations."""
 TELLING: Final = 5
 """Sends of a window that say something about the share of failures."""
 USED: Final = 0.6
@@ -114,8 +123,8 @@ def step(pace: Pace, *, now: int, typical_ms: float, concurrency: int) -> Pace:
     seconds = length / 1000
     settled = pace.good + pace.bad
     accepted = _smoothed(pace, pace.good / seconds) if settled else pace.accepted
-    pace = replace(pace, accepted=accepted)
-    if pace.bad > BAD_SHARE * pace.sent and pace.cause != "brown_out":
+    pace = replace(pace, accepted=accepted, failing=_failing(pace))
+    if too_many(pace):
         after = _cut(pace, pace.good / seconds, now)
     elif pace.sent and pace.sent + 1 > USED * pace.rate * min(seconds, 10.0):
         slow = typical_ms > 0 and pace.good > 0 and pace.waited_ms / pace.good > SLOW * typical_ms
@@ -127,10 +136,17 @@ def step(pace: Pace, *, now: int, typical_ms: float, concurrency: int) -> Pace:
 
 def calm(pace: Pace, *, now: int, backlog: bool, well: bool) -> Pace:
     """Note since when nothing waits and all is well; a cut or a backlog starts that anew."""
-    good = well and not backlog and not pace.bad
+    good = well and not backlog and not too_many(pace)
     if not good:
         return replace(pace, calm_at=0) if pace.calm_at else pace
     return pace if pace.calm_at else replace(pace, calm_at=now)
+
+
+def too_many(pace: Pace) -> bool:
+    """Tell whether more of the window's sends failed than the partner's own share explains."""
+    own = pace.own
+    allowed = (BAD_SHARE + own) * pace.sent + DEVIATIONS * math.sqrt(own * (1 - own) * pace.sent)
+    return pace.bad > allowed
 
 
 def over(pace: Pace, now: int, calm_ms: int) -> bool:
@@ -151,8 +167,20 @@ def _smoothed(pace: Pace, accepted: float) -> float:
     return accepted if pace.accepted == 0 else 0.5 * pace.accepted + 0.5 * accepted
 
 
+def _failing(pace: Pace) -> float:
+    """Return the share of sends that failed of late."""
+    settled = pace.good + pace.bad
+    if not settled:
+        return pace.failing
+    weight = settled / (settled + RECENT) if pace.cuts else 1.0
+    return pace.failing + weight * (pace.bad / settled - pace.failing)
+
+
 def _cut(pace: Pace, good: float, now: int) -> Pace:
     """Fall to 0.7; remember as the top what the share of good answers says it takes."""
+    cuts, failing_at = pace.cuts + 1, pace.failing_at if pace.cuts else pace.failing
+    if cuts >= CUTS and pace.cause != "limit" and HELPED * failing_at < pace.failing < 1:
+        return replace(pace, own=min(OWN_MOST, pace.failing), slow_start=True, cuts=0, calm_at=0)
     share = pace.good / max(1, pace.good + pace.bad)
     low = BETA * pace.rate
     if pace.sent >= USED * pace.rate:  # else the window says little about how much it takes
@@ -161,9 +189,6 @@ def _cut(pace: Pace, good: float, now: int) -> Pace:
         low = max(low, min(ACCEPTED_KEEP * min(good, pace.accepted), pace.rate))
     least = LEAST if pace.good else LEAST_REFUSED
     top = max(LEAST, low, TOP_SHARE * share * pace.rate)
-    cause, cuts = pace.cause, min(CUTS, pace.cuts + 1)
-    if cuts == CUTS and pace.good and cause in ("outage", "failures"):
-        cause, top = "brown_out", max(top, pace.before)
     return replace(
         pace,
         rate=max(least, low),
@@ -172,15 +197,15 @@ def _cut(pace: Pace, good: float, now: int) -> Pace:
         slow_start=False,
         cut_at=now,
         calm_at=0,
-        cause=cause,
         cuts=cuts,
+        failing_at=failing_at,
     )
 
 
 def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: int) -> Pace:
     """Rise: by doubling, or along the cubic; gently where answers are slow."""
     steps = min(seconds, 2.0)
-    clean = pace.sent >= TELLING and pace.bad <= BAD_SHARE * pace.sent
+    clean = pace.sent >= TELLING
     cuts = max(0, pace.cuts - clean)
     grown = pace.rate * 2 ** (steps / DOUBLING_S)
     slow_start = pace.slow_start and not slow
@@ -192,9 +217,10 @@ def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: in
     if slow or not slow_start:
         factor = GENTLE if slow else FIRM
         grown = min(grown, max(pace.rate * factor**steps, pace.rate + 0.2 * steps, top))
-    cap = (THROTTLE_CAP if pace.cause == "brown_out" else ACCEPTED_CAP) * pace.accepted
     if pace.before > 0 and pace.cause != "limit":
-        cap = min(cap, BEFORE_CAP * pace.before)
+        known = BEFORE_CAP * pace.before / (1 - pace.own)
+        grown = min(grown, max(known, pace.rate * FIRM**steps))
+    cap = ACCEPTED_CAP * pace.accepted / (1 - pace.own)
     rate = min(max(grown, pace.rate), max(cap, 2 * LEAST))
     limit = pace.limit * 2 ** (steps / DOUBLING_S) if slow_start else pace.limit + steps
     return replace(
@@ -204,7 +230,6 @@ def _raised(pace: Pace, now: int, seconds: float, *, slow: bool, concurrency: in
         top=top,
         slow_start=slow_start,
         cut_at=cut_at,
-        cause="failures" if pace.cause == "brown_out" and cuts == 0 else pace.cause,
         cuts=cuts,
     )
 
