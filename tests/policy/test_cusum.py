@@ -59,10 +59,10 @@ def test_a_partial_failure_throttles() -> None:
 
 
 def test_a_throttled_lane_opens_when_everything_fails() -> None:
-    """Twelve failures in a row are an outage, eleven may be a brown-out."""
+    """Seventeen failures in a row are an outage, sixteen may be a brown-out."""
     ailing = fed(Breaker(), *[False, True] * 10)
-    assert fed(ailing, *[False] * 11).state is BreakerState.RECOVERY
-    assert fed(ailing, *[False] * 12).state is BreakerState.OPEN
+    assert fed(ailing, *[False] * 16).state is BreakerState.RECOVERY
+    assert fed(ailing, *[False] * 17).state is BreakerState.OPEN
 
 
 def test_slow_answers_count_half() -> None:

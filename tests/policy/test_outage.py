@@ -156,10 +156,24 @@ def test_a_plan_says_what_it_was_computed_from(waiting: int, age: int, rng: rand
     using = BreakerSettings(probe_min_seconds=2, probe_max_seconds=600)
     plan = probing.plan(
         using, outage.PRIOR, Tally(), kind="server", known=False, age_ms=age, waiting=waiting,
-        rng=rng,
+        arriving=0.0, rng=rng,
     )  # fmt: skip
     assert 2000 <= plan.wait_ms <= 600_000
     assert plan.model.endswith(":prior")
     assert 0.9 <= plan.draw <= 1.1
     expected = min(600_000, max(2000, plan.interval_ms * plan.draw))
     assert abs(plan.wait_ms - expected) < 40
+
+
+def test_what_arrives_brings_the_next_look_forward() -> None:
+    """Twenty a second on top of twenty that wait: a look after 10 s, not after 24 s."""
+    settings = BreakerSettings()
+    alone, more = (
+        probing.plan(
+            settings, outage.PRIOR, Tally(), kind="server", known=False, age_ms=0, waiting=20,
+            arriving=arriving, rng=random.Random(1),
+        )
+        for arriving in (0.0, 20.0)
+    )  # fmt: skip
+    assert 22_000 < alone.interval_ms < 26_000
+    assert 8_000 < more.interval_ms < 12_000

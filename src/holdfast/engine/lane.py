@@ -286,7 +286,7 @@ class Lane(PacedLane):
         breaker = breakers.record(
             self.state.breaker,
             self.recipient.breaker,
-            ok=ok,
+            ok=None if ok is False and self.pacing.settling(started_at) else ok,
             started_at=started_at,
             now=now,
             rng=rng,

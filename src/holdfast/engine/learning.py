@@ -21,8 +21,10 @@ SAVE_EVERY: Final = 1000.0
 RELAPSE_MS: Final = 600_000
 """A lane that goes down again within this has not recovered."""
 RELAPSES_MAX: Final = 7
+FLAKY: Final = 0.2
+"""From this usual share of failures on, or ..."""
 CONFIDENT: Final = 3.0
-"""So many known outages of a class make one good probe enough."""
+"""... with so many known outages of a class one good probe is enough."""
 UNKNOWN: Final = "unknown"
 
 _NOTHING: Final = Tally()
@@ -86,6 +88,11 @@ class Learning:
             self.base = cusum.level(self.calls, self.failures)
         return took_ms > self.slow_ms
 
+    @property
+    def usual(self) -> float:
+        """Share of sends that fail as a rule."""
+        return cusum.LEVELS[self.base]
+
     def _timed(self, took_ms: float) -> None:
         """Follow the mean, and the 99th percentile by small steps up and far smaller ones down."""
         if not self._tail:
@@ -99,10 +106,13 @@ class Learning:
 
     # -- outages ----------------------------------------------------------------------------
 
-    def opened(self, now: int, failures: int, calls: int, rng: random.Random) -> ProbePlan:
+    def opened(
+        self, now: int, failures: int, calls: int, arriving: float, rng: random.Random
+    ) -> ProbePlan:
         """Note that the lane opened, or that a probe failed; return when to probe next.
 
-        The `failures` of the `calls` that opened it are the outage's, not usual.
+        The `failures` of the `calls` that opened it are the outage's, not usual. `arriving`:
+        deliveries a second that come on top of those that wait.
         """
         saved = self._saved
         if saved.outage_class is None:
@@ -112,9 +122,9 @@ class Learning:
             relapses = min(RELAPSES_MAX, saved.relapses + 1) if again else 0
             saved = replace(saved, outage_class=self.last_class, outage_at=now, relapses=relapses)
         self._saved = replace(saved, failed_at=max(now, saved.failed_at))
-        return self._plan(now, rng)
+        return self._plan(now, arriving, rng)
 
-    def _plan(self, now: int, rng: random.Random) -> ProbePlan:
+    def _plan(self, now: int, arriving: float, rng: random.Random) -> ProbePlan:
         kind = self._saved.outage_class or UNKNOWN
         tally = self._saved.outages.get(kind, _NOTHING)
         hazards = self.hazards(kind)
@@ -129,6 +139,7 @@ class Learning:
             known=self._fleet.outages(kind) >= 1,
             age_ms=max(0, now - self._saved.outage_at),
             waiting=self._waiting(),
+            arriving=arriving,
             rng=rng,
         )
 
@@ -172,7 +183,9 @@ class Learning:
 
     @property
     def confident(self) -> bool:
-        """Tell whether one good probe is enough."""
+        """Tell whether one good probe is enough; where many fail a bad one is no news."""
+        if self.usual >= FLAKY:
+            return True
         return self._fleet.outages(self._saved.outage_class or self.last_class) >= CONFIDENT
 
     # -- keeping ----------------------------------------------------------------------------

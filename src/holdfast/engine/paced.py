@@ -15,7 +15,6 @@ from holdfast.model.attempt import FailureClass, Outcome
 from holdfast.model.flow import Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
 from holdfast.policy import breaker as breakers
-from holdfast.policy import cusum
 
 
 class PacedLane(Buffer):
@@ -59,7 +58,7 @@ class PacedLane(Buffer):
         if pacing.pace is None:
             if not recovering:
                 return False
-            pacing.begin("outage", before=breaker.rate_before, now=now)
+            pacing.begin("outage", before=breaker.rate_before, usual=self.learning.usual, now=now)
         rate = pacing.pace.rate if pacing.pace is not None else 0.0
         more = not self.emptied or self.next_due <= now
         ended = pacing.tick(
@@ -80,7 +79,7 @@ class PacedLane(Buffer):
     def _well(self) -> bool:
         """Tell whether no more of the last calls failed than twice the usual share."""
         breaker = self.state.breaker
-        allowed = max(0.1, 2 * cusum.LEVELS[self.learning.base])
+        allowed = max(0.1, 2 * self.learning.usual)
         return breaker.window.bit_count() <= allowed * max(1, breaker.calls)
 
     def _keep(self) -> None:
@@ -112,7 +111,7 @@ class PacedLane(Buffer):
             if ok is not None or limited:
                 self.pacing.answered(started_at, good=bool(ok), bad=not ok, took_ms=took_ms)
         elif limited and state is BreakerState.CLOSED:
-            self.pacing.begin("limit", before=self.tempo.rate, now=now)
+            self.pacing.begin("limit", before=self.tempo.rate, usual=self.learning.usual, now=now)
         if ok is None or state in (BreakerState.OPEN, BreakerState.HALF_OPEN):
             return ok is True and took_ms > self.learning.slow_ms
         kind = None if ok else outcome.failure_class
@@ -127,7 +126,9 @@ class PacedLane(Buffer):
         opens = breaker.state is BreakerState.OPEN and before.state is not BreakerState.OPEN
         if not opens or not self._learns:
             return breaker
-        plan = self.learning.opened(now, before.run_failures + 1, before.run + 1, rng)
+        plan = self.learning.opened(
+            now, before.run_failures + 1, before.run + 1, breaker.rate_before, rng
+        )
         self.state = msgspec.structs.replace(self.state, plan=plan)
         return msgspec.structs.replace(breaker, retry_at=now + plan.wait_ms)
 
@@ -163,7 +164,12 @@ class PacedLane(Buffer):
             if not breaker.throttled:
                 self.learning.recovered(breaker.since)
             cause = "failures" if breaker.throttled else "outage"
-            self.pacing.begin(cause, before=breaker.rate_before, now=breaker.since)
+            self.pacing.begin(
+                cause,
+                before=breaker.rate_before,
+                usual=self.learning.usual,
+                now=breaker.since,
+            )
         elif breaker.state is not BreakerState.HALF_OPEN:
             self.pacing.drop()
         if breaker.state in (BreakerState.RECOVERY, BreakerState.CLOSED):

@@ -26,9 +26,11 @@ class Pacing:
         self.next_at = 0.0
         """No send before this instant."""
 
-    def begin(self, cause: str, *, before: float, now: int) -> None:
+    def begin(self, cause: str, *, before: float, usual: float, now: int) -> None:
         """Start to pace, or start anew after an outage."""
-        self.pace = pacer.begin(cause, before=before, concurrency=self._concurrency, now=now)
+        self.pace = pacer.begin(
+            cause, before=before, usual=usual, concurrency=self._concurrency, now=now
+        )
         self._fresh = False
         self.next_at = float(now)
 
@@ -42,10 +44,13 @@ class Pacing:
         return concurrency if self.pace is None else max(1, min(concurrency, int(self.pace.limit)))
 
     def answered(self, started_at: int, *, good: bool, bad: bool, took_ms: float) -> None:
-        """Take in an answer to a send of this pace; a failure of before the cut is no news."""
-        pace = self.pace
-        if pace is not None and not (bad and pacer.settling(pace, started_at)):
-            self.pace = pacer.answered(pace, good=good, bad=bad, took_ms=took_ms)
+        """Take in an answer to a send of this pace."""
+        if self.pace is not None:
+            self.pace = pacer.answered(self.pace, started_at, good=good, bad=bad, took_ms=took_ms)
+
+    def settling(self, started_at: int) -> bool:
+        """Tell whether a failure of a send that began then is what the pace was cut for."""
+        return self.pace is not None and pacer.settling(self.pace, started_at)
 
     def tick(self, now: int, *, typical_ms: float, backlog: bool, well: bool, calm_ms: int) -> bool:
         """Move the rate once a second; tell whether the pace has ended."""
@@ -55,7 +60,7 @@ class Pacing:
         if self._fresh:  # of an owner before this one
             self._fresh = False
             pace = pacer.resumed(pace, now)
-        if now - pace.since >= pacer.WINDOW_MS:
+        if now - pace.since >= pacer.WINDOW_MS or pacer.overshot(pace):
             pace = pacer.calm(pace, now=now, backlog=backlog, well=well)
             if pacer.over(pace, now, calm_ms):
                 self.pace = None

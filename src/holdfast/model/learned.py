@@ -85,12 +85,15 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         sent: sends of the window.
         good: good answers of the window.
         bad: rejections and timeouts of the window.
+        row: bad ones in a row at its end.
         waited_ms: sum of the window's good durations.
         accepted: good answers per second, smoothed over windows.
         calm_at: since when the conditions for the end hold (0: they do not).
         cuts: cuts that were not made good by rises since.
-        failing: share of the latest sends that failed.
-        failing_at: that share before the first of the cuts.
+        failing_at: share of sends that failed before the first of the cuts ...
+        rate_at: ... and the rate then.
+        tried: answers to sends after the cuts, the latest cut's counting most ...
+        failed: ... and how many of them were bad.
         own: share of failures that the partner has at any rate.
     """
 
@@ -105,12 +108,15 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     sent: int = 0
     good: int = 0
     bad: int = 0
+    row: int = 0
     waited_ms: float = 0.0
     accepted: float = 0.0
     calm_at: int = 0
     cuts: int = 0
-    failing: float = 0.0
     failing_at: float = 0.0
+    rate_at: float = 0.0
+    tried: float = 0.0
+    failed: float = 0.0
     own: float = 0.0
 
 
@@ -123,6 +129,7 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         down_ms: how long the recipient had been down.
         hazard: recoveries per second expected at that age (0: static).
         waiting: deliveries that waited.
+        arriving: deliveries a second that were expected on top.
         cost: of a probe.
         value: of a second less of waiting, per delivery.
         interval_ms: the interval before the draw.
@@ -141,4 +148,5 @@ class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     interval_ms: int
     draw: float
     wait_ms: int
+    arriving: float = 0.0
     permanent: float = 0.0

@@ -133,7 +133,7 @@ def _weighed(
     """Take in a result in cusum mode; return the breaker and why it must open, if it must."""
     breaker = cusum.weighed(_counted(breaker, settings, ok=trouble < 1), base, trouble, now)
     recovering = breaker.state is BreakerState.RECOVERY
-    longest = cusum.BROWN_OUT if breaker.throttled else cusum.RELAPSE
+    longest = cusum.relapse(base, throttled=breaker.throttled)
     why = None
     if recovering and breaker.failures >= longest:
         why = f"{breaker.failures} failures in a row"

@@ -24,7 +24,7 @@ DOWN_SHARE: Final = 0.6
 """From this share of failures on a lane opens; below it is only slowed down."""
 IN_A_ROW: Final = 4
 """... and with so many failures in a row: an alarm of a few sends says little about a share."""
-LEVELS: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3)
+LEVELS: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45)
 """Values that p0 may take: floor, ceiling and steps between (S2.58)."""
 USUAL: Final = 0.05
 """p0 of a recipient that nothing is known of ..."""
@@ -34,21 +34,29 @@ HALF_LIFE_MS: Final = 300_000.0
 """Half-life of the score while nothing is sent ..."""
 IDLE_MS: Final = 60_000
 """... for longer than this."""
-RELAPSE: Final = 5
-"""Failures in a row that end a recovery ..."""
-BROWN_OUT: Final = 12
-"""... and of a lane that is throttled: at 50 % failures 5 in a row are an everyday event."""
+RELAPSE: Final = 7
+"""So many failures in a row end a recovery at least, ..."""
+BROWN_OUT: Final = 17
+"""... so many that of a lane that is throttled, ..."""
+BY_CHANCE: Final = 1e-5
+"""... and as many as make it this unlikely that they came by chance, at the usual share."""
 
 _STEPS: Final = tuple(math.sqrt(low * high) for low, high in itertools.pairwise(LEVELS))
 
 
 def ratios(p0: float) -> tuple[float, float]:
-    """Return the log likelihood ratios of a failure and of a success; p1 is max(0.5, 3 p0)."""
-    p1 = max(0.5, 3 * p0)
+    """Return the log likelihood ratios of a failure and of a success; p1 is 3 p0, 0.5 to 0.95."""
+    p1 = min(0.95, max(0.5, 3 * p0))
     return math.log(p1 / p0), math.log((1 - p1) / (1 - p0))
 
 
 _RATIOS: Final = tuple(ratios(p0) for p0 in LEVELS)
+_RELAPSES: Final = tuple(max(RELAPSE, math.ceil(math.log(BY_CHANCE, p0))) for p0 in LEVELS)
+
+
+def relapse(base: int, *, throttled: bool) -> int:
+    """Return how many failures in a row say that a recovering lane is down again."""
+    return max(_RELAPSES[base], BROWN_OUT) if throttled else _RELAPSES[base]
 
 
 def level(calls: float, failures: float) -> int:

@@ -22,19 +22,24 @@ AGES: Final = 60
 """Ages that the stop rule looks at, evenly on a log scale."""
 
 
-def interval(hazards: outage.Hazards, age_ms: float, rate: float, longest_ms: float) -> float:
+def interval(
+    hazards: outage.Hazards, age_ms: float, rate: float, longest_ms: float, *, growth: float = 0.0
+) -> float:
     """Return the cheapest time in ms until the next look.
 
     Args:
         hazards: of recovery.
         age_ms: how long it has been down.
-        rate: `v N / c`: cost of a second of waiting by the cost of a look.
+        rate: `v N / c`: cost of a second of waiting by the cost of a look ...
+        growth: ... and how much that grows in a second, as more arrives.
         longest_ms: no more than this.
     """
     x = 0.0
-    for _ in range(3):  # at t + x/2, which depends on x: this settles at once
+    for _ in range(8):  # at t + x/2, which depends on x: half a step each time settles it
         each = outage.hazard(hazards, age_ms + x / 2)
-        x = min(longest_ms, 1000 * math.sqrt(2 / (rate * each)))
+        costs = rate + growth * x / 2000
+        found = min(longest_ms, 1000 * math.sqrt(2 / (costs * each)))
+        x = (x + found) / 2 if growth and x else found
     return x
 
 
@@ -47,6 +52,7 @@ def plan(
     known: bool,
     age_ms: int,
     waiting: int,
+    arriving: float,
     rng: Random,
 ) -> ProbePlan:
     """Return when to probe next, with all that it was computed from.
@@ -59,11 +65,13 @@ def plan(
         known: the hazards rest on outages that were seen, not on the prior alone.
         age_ms: how long it has been down.
         waiting: deliveries that wait.
+        arriving: deliveries a second that come on top.
         rng: draws the factor.
     """
     least, most = settings.probe_min_seconds * 1000, settings.probe_max_seconds * 1000
-    rate = settings.delay_cost * max(1, waiting) / settings.probe_cost
-    x = max(least, interval(hazards, age_ms, rate, most))
+    value = settings.delay_cost / settings.probe_cost
+    growth = value * arriving
+    x = max(least, interval(hazards, age_ms, value * max(1, waiting), most, growth=growth))
     draw = rng.uniform(1 - SPREAD, 1 + SPREAD)
     return ProbePlan(
         model=outage.VERSION if known else f"{outage.VERSION}:prior",
@@ -71,6 +79,7 @@ def plan(
         down_ms=age_ms,
         hazard=float(f"{outage.hazard(hazards, age_ms + x / 2):.4g}"),
         waiting=waiting,
+        arriving=round(arriving, 3),
         cost=settings.probe_cost,
         value=settings.delay_cost,
         interval_ms=round(x),
