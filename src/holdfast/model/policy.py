@@ -237,7 +237,7 @@ class BreakerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     relapse: int = 3
     open_policy: Literal["queue", "drop"] = "queue"
     mode: Literal["cusum", "threshold"] = "cusum"
-    probe_cost: float = 20.0
+    probe_cost: float = 40.0
     delay_cost: float = 1.0
     probe_min_seconds: float = 1.0
     probe_max_seconds: float = 3600.0
