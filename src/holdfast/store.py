@@ -154,6 +154,22 @@ class DuePage(msgspec.Struct, frozen=True, gc=False):
     next_due: int
 
 
+class Later(msgspec.Struct, frozen=True, gc=False):
+    """What of a lane waits for a time of its own.
+
+    Attributes:
+        count: deliveries that are due later ...
+        latest: ... and the last of their due times, ms since the epoch (0: none).
+        endless: deliveries without a due time (`NEVER`): something else has to happen.
+        more: there are more than were looked at.
+    """
+
+    count: int = 0
+    latest: int = 0
+    endless: int = 0
+    more: bool = False
+
+
 class Find(msgspec.Struct, frozen=True, gc=False):
     """Filters of the deliveries list; None: any. Newest first, `cursor` is an id to go on below."""
 
@@ -270,6 +286,10 @@ class Deliveries(Protocol):
 
     async def due_lanes(self) -> list[tuple[str, int]]:
         """Return every recipient with pending deliveries and its lowest `due_at`."""
+        ...
+
+    async def later(self, recipient: str, now: int, limit: int) -> Later:
+        """Return what of a lane is due after `now`; no more than `limit` rows are looked at."""
         ...
 
     async def expired(self, now: int, limit: int) -> list[Delivery]:

@@ -234,3 +234,17 @@ def test_a_server_that_is_not_ours_is_noticed(canned: Canned, run: Run) -> None:
     canned.on("GET /v1/deliveries", b"<html>hello</html>")
     code, _, err = run("ls", "--url", canned.url)
     assert (code, err.count("\n")) == (1, 1)
+
+
+def test_show_of_a_name_is_the_lane_with_its_forecast(canned: Canned, run: Run) -> None:
+    """What is no id is a recipient: its gates, and when its backlog is gone or why not."""
+    gates = [{"gate": "hours", "until": "2099-01-01T09:00:00Z", "reason": "outside the hours"}]
+    drain = {"p50": "2099-01-01T09:10:00Z", "p90": None, "unknown": "no [rate]", "backlog": 1200,
+             "arrivals": 3.0, "rate": 2.5, "endless": 4}  # fmt: skip
+    canned.on("GET /v1/recipients/acme", LANE | {"gates": gates, "drain": drain})
+    code, out, _ = run("show", "acme", "--url", canned.url)
+    assert code == 0
+    for told in ("acme", "gate: hours", ", P90 unknown", "no [rate]", "4 wait for"):
+        assert told in out
+    canned.on("GET /v1/recipients/east", LANE | {"drain": drain | {"p50": None}})
+    assert "gone       unknown" in run("show", "east", "--url", canned.url)[1]

@@ -197,7 +197,8 @@ def test_every_query_is_valid_and_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["due", "due_lanes", "delivery_states", "expired", "waiting", "find_recipient"]
+    "name",
+    ["due", "due_lanes", "delivery_states", "expired", "later", "waiting", "find_recipient"],
 )
 def test_no_frequent_query_scans_a_table(name: str) -> None:
     """Every table with as many rows as there are deliveries is reached by an index."""

@@ -273,6 +273,18 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
     disabled: bool
 
 
+class DrainView(msgspec.Struct, frozen=True, kw_only=True):
+    """When a lane's backlog is gone, or why that is unknown."""
+
+    p50: Instant | None
+    p90: Instant | None
+    unknown: str | None
+    backlog: int
+    arrivals: float | None
+    rate: float | None
+    endless: int
+
+
 class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     """A recipient and its lane."""
 
@@ -306,6 +318,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     usual_failures: float
     retries_at: Instant | None
     gates: list[Waiting] = []
+    drain: DrainView | None = None
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -421,7 +434,14 @@ def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
     ]
     description = configured.description if configured else ""
     gates = [gate(closed) for closed in lane.gates]
-    return show(RecipientView, lane, description=description, endpoints=endpoints, gates=gates)
+    return show(
+        RecipientView,
+        lane,
+        description=description,
+        endpoints=endpoints,
+        gates=gates,
+        drain=None if lane.drain is None else show(DrainView, lane.drain),
+    )
 
 
 def flow(value: Flow) -> FlowView:

@@ -18,6 +18,8 @@ from holdfast.model.delivery import Status
 
 _PAGE_MAX: Final = 1000
 _FOLLOW_SECONDS: Final = 0.5
+_KINDS: Final = {"dlv_": "deliveries", "msg_": "messages"}
+"""What an id's first letters say that it names; everything else is a recipient."""
 
 
 def register(app: typer.Typer) -> None:
@@ -90,38 +92,39 @@ def _listed(console: Console, items: list[dict[str, Any]], *, more: bool, now: i
 
 
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="dlv_... or msg_...")],
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help="dlv_..., msg_..., or the name of a recipient.")
+    ],
     *,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Show a delivery with the timeline of its attempts, or a message."""
+    """Show a delivery with the timeline of its attempts, a message, or a recipient's lane."""
     now = SystemClock().now()
     name = segment(identity)
+    kind = _KINDS.get(identity[:4], "recipients")
+    console = views.console()
     with Api(url, token) as api:
-        if identity.startswith("msg_"):
-            answer = api.get(f"/v1/messages/{name}")
-            if as_json:
-                _raw(answer.body)
-                return
-            item = answer.json()
-            console = views.console()
-            items = item.get("deliveries") or []
-            console.print(views.message(item, items, now, console.width))
-            return
-        answer = api.get(f"/v1/deliveries/{name}")
+        answer = api.get(f"/v1/{kind}/{name}")
         if as_json:
             _raw(answer.body)
             return
         item = answer.json()
+        if kind == "messages":
+            items = item.get("deliveries") or []
+            console.print(views.message(item, items, now, console.width))
+            return
+        if kind == "recipients":
+            console.print(views.recipient(item, now))
+            return
         attempts = [
             msgspec.json.decode(raw)
             for page in api.pages(f"/v1/deliveries/{name}/attempts", {"limit": _PAGE_MAX})
             for raw in page.items
         ]
     attempts.sort(key=lambda attempt: attempt.get("position", 0))
-    views.console().print(views.delivery(item, attempts, now))
+    console.print(views.delivery(item, attempts, now))
 
 
 def recipients(*, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:

@@ -98,6 +98,44 @@ def lanes(items: list[dict[str, Any]], now: int) -> Table:
     return table
 
 
+def recipient(item: dict[str, Any], now: int) -> Text:
+    """Return one recipient's lane: how it stands, its closed gates, when its backlog is gone."""
+    seen = lane(item)
+    text = Text()
+    text.append(f"{clean(seen.recipient)}  ", style="bold")
+    text.append(seen.breaker.replace("_", " "), style=colour(seen.breaker))
+    if because := waits(seen, now):
+        text.append(f"\n  waits      {because}", style="yellow")
+    elif seen.reason:
+        text.append(f"\n  why        {clean(seen.reason)}")
+    for gate in item.get("gates") or ():
+        text.append(f"\n             {_gate(gate, now)}", style="dim")
+    text.append(f"\n  backlog    {seen.pending:,} waiting, {seen.in_flight:,} of them in flight")
+    for line in _drain(item.get("drain") or {}, now):
+        text.append(f"\n  {line}")
+    counts = f"{seen.delivered:,} delivered, {seen.dead:,} dead, {seen.discarded:,} discarded"
+    text.append(f"\n  so far     {counts}")
+    ago = "never" if seen.last_success_at is None else f"{span(now - seen.last_success_at)} ago"
+    text.append(f"\n  succeeded  {ago}")
+    return text
+
+
+def _drain(item: dict[str, Any], now: int) -> Iterator[str]:
+    """Say when the backlog is gone, and what that rests on."""
+    p50, p90 = instant(item.get("p50")), instant(item.get("p90"))
+    if item.get("backlog"):
+        half, nine = ("unknown" if at is None else until(at, now) for at in (p50, p90))
+        yield f"gone       P50 {half}, P90 {nine}" if p50 is not None else "gone       unknown"
+        if item.get("unknown"):
+            yield f"           {clean(item['unknown'])}"
+        rates = [("arrivals", "arrive"), ("rate", "were seen to be taken")]
+        told = [f"{item[key]:.3g} {verb}" for key, verb in rates if item.get(key) is not None]
+        if told:
+            yield f"a second   {', '.join(told)}"
+    if item.get("endless"):
+        yield f"besides    {item['endless']:,} wait for something else than time"
+
+
 def delivery(item: dict[str, Any], attempts: list[dict[str, Any]], now: int) -> Text:
     """Return one delivery with the timeline of its attempts.
 
@@ -146,10 +184,15 @@ def _closed(item: dict[str, Any], now: int) -> Iterator[str]:
     """Say for every closed gate, if there are several, when it may open and why it is closed."""
     gates = item.get("why_not_now") or []
     for gate in gates if len(gates) > 1 else ():
-        opens = instant(gate.get("until"))
-        line = f"gate: {clean(gate.get('gate')).replace('_', ' ')}"
-        line += f", may open {until(opens, now)}" if opens is not None else ""
-        yield line + (f" ({clean(gate['reason'])})" if gate.get("reason") else "")
+        yield _gate(gate, now)
+
+
+def _gate(gate: dict[str, Any], now: int) -> str:
+    """Say when a closed gate may open and why it is closed."""
+    opens = instant(gate.get("until"))
+    line = f"gate: {clean(gate.get('gate')).replace('_', ' ')}"
+    line += f", may open {until(opens, now)}" if opens is not None else ""
+    return line + (f" ({clean(gate['reason'])})" if gate.get("reason") else "")
 
 
 def _attempt(item: dict[str, Any]) -> Text:

@@ -46,6 +46,11 @@ class CapCount:
             self.until = period_end(now, self.cap.per, self._zone)
             self.used = self._granted = self._asked = 0
 
+    def left(self, now: int) -> int:
+        """Return how many more may succeed in the period."""
+        self.roll(now)
+        return max(0, self.cap.maximum - self.used)
+
     def full(self, in_flight: int) -> bool:
         """Tell whether one more send could exceed it, if all that are under way succeed."""
         return self.used + in_flight >= self.cap.maximum

@@ -17,6 +17,7 @@ from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
 from holdfast.engine.fleet import Fleet
+from holdfast.engine.inflow import Inflow
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.limiter import Limiter
@@ -132,6 +133,7 @@ class Engine:
         self._ages = ages
         self._reserve = reserve_bytes
         self.fleet = Fleet()
+        self.inflow = Inflow()
         self._loops: list[Loop] = []
         self.ownership = Ownership(0, clean=True)
 
@@ -273,6 +275,7 @@ class Engine:
             ready=lambda: self.ready,
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
+            arrivals=self.inflow.rate,
         )
         self.actions = Actions(
             self.store,
@@ -428,6 +431,7 @@ class Engine:
     async def _refresh(self) -> int:
         """Read the counters and return how many deliveries are pending."""
         self.counts = await self.store.counts()
+        self.inflow.looked(self.counts, self.clock.now())
         return sum(counts.pending for counts in self.counts.values())
 
     def _queue_sample(self, now: int) -> QueueSample:

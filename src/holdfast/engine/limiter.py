@@ -66,6 +66,13 @@ class Limiter:
         """Note that a send that was handed out will not be made; what it reserved is forfeit."""
         self._pending -= 1
 
+    def windows(self, now: int) -> tuple[limit.Room, ...]:
+        """Return every limit with the room that is left in it."""
+        return tuple(
+            limit.Room(span, most, max(0, most - self._pending - sum(limit.moved(use, now).counts)))
+            for use, (span, most) in zip(self._uses, self._most, strict=True)
+        )
+
     # -- reservations -----------------------------------------------------------------------
 
     def wants(self, now: int) -> bool:

@@ -45,7 +45,7 @@ class PacedLane(Buffer):
         self.learning = Learning(recipient, learned, fleet or Fleet(), self._waiting)
         self.pacing = Pacing(state.pace if self._learns else None, recipient.concurrency)
         self._pace_at = 0.0
-        self.tempo = Tempo(learned.pace)
+        self.tempo = Tempo(learned.pace, state.most)
         self._streak: Counter[str] = Counter()
         """Counted failures since the last success, by delivery ..."""
         self._refunds: Counter[str] = Counter()
@@ -86,7 +86,10 @@ class PacedLane(Buffer):
         """Put what was learned into the state, to be saved with it."""
         state = self.state
         self.state = msgspec.structs.replace(
-            state, learned=self.learning.learned(self.tempo.rate), pace=self.pacing.saved()
+            state,
+            learned=self.learning.learned(self.tempo.rate),
+            pace=self.pacing.saved(),
+            most=round(self.tempo.most, 3),
         )
 
     @property

@@ -13,11 +13,14 @@ class Tempo:
 
     Args:
         rate: what was known of it.
+        most: the most that was known of it.
     """
 
-    def __init__(self, rate: float = 0.0) -> None:
+    def __init__(self, rate: float = 0.0, most: float = 0.0) -> None:
         self.rate = rate
         """Successes per second of late, 0: unknown."""
+        self.most = most
+        """The most that this ever was once it was measured for a half-life, 0: unknown."""
         self._at = 0
         self._from = 0
         self._count = 0
@@ -31,6 +34,7 @@ class Tempo:
         weight = 0.5 ** (age / HALF_LIFE_MS)
         self.rate = self.rate * weight + (1 - weight) * 1000 / age
         self._at = now
+        self.most = max(self.most, self.rate)
 
     def _begin(self, now: int) -> None:
         """Count from the beginning: a fading mean would start at nothing."""

@@ -105,6 +105,16 @@ class Timetable:
             self._look(now)
         return self._factor
 
+    def open_at(self, at: int) -> tuple[bool, int]:
+        """Tell whether hours and maintenance are open at any instant, and until when that holds."""
+        is_open, until = True, NEVER
+        if self._hours is not None and self._restricts:
+            is_open, until = self._hours.is_open(at), self._hours.next_change(at)
+        if self._downtime is not None:
+            reason, change = self._downtime.look(at)
+            is_open, until = is_open and reason is None, min(until, change)
+        return is_open, until
+
     def retries_at(self, now: int) -> int:
         """Return when retries may go out: `now` or earlier, they may at once (S1.40)."""
         if not self._from <= now < self._until:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.engine import why
+from holdfast.engine import outlook, why
 from holdfast.engine.book import Book
 from holdfast.engine.lane import Lane
 from holdfast.errors import NotFound, VaultError
@@ -36,6 +36,7 @@ class Views:
         ready: tells whether messages are accepted.
         metrics: makes the metrics page.
         signals: returns the numbers from outside, by name.
+        arrivals: returns the new deliveries per second of a lane, None: not measured yet.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Views:
         ready: Callable[[], bool],
         metrics: Callable[[], str],
         signals: Callable[[], Mapping[str, Signal]],
+        arrivals: Callable[[str], float | None],
     ) -> None:
+        self._arrivals = arrivals
         self._signals = signals
         self._store = store
         self._vault = vault
@@ -142,14 +145,19 @@ class Views:
         ]
 
     async def lane(self, recipient: str) -> LaneView:
-        """Return one lane.
+        """Return one lane, with the forecast of its drain.
 
         Raises:
             NotFound: there is no such recipient.
         """
         lane = self._lane_of(recipient)
-        counts = await self._store.counts()
-        return view(lane, counts.get(recipient, Counts()), self._clock.now())
+        counts = (await self._store.counts()).get(recipient, Counts())
+        later = await self._store.later(recipient, self._clock.now(), outlook.LATER_MAX)
+        now = self._clock.now()
+        drain = outlook.drain(
+            lane, counts, later, arrivals=self._arrivals(recipient), held=self._held(), now=now
+        )
+        return msgspec.structs.replace(view(lane, counts, now), drain=drain)
 
 
 def view(lane: Lane, counts: Counts, now: int) -> LaneView:

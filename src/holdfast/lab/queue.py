@@ -21,6 +21,7 @@ from holdfast.store import (
     DueQuery,
     EventQuery,
     Find,
+    Later,
     Note,
     Ownership,
     Pruned,
@@ -130,6 +131,11 @@ class Queue:
             for recipient, bands in self._due.items()
             if any(bands)
         ]
+
+    async def later(self, recipient: str, now: int, limit: int) -> Later:
+        """Return nothing: nobody asks."""
+        del recipient, now, limit
+        return Later()
 
     async def expired(self, now: int, limit: int) -> list[Delivery]:
         """Return what has outlived its time."""

@@ -80,6 +80,7 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
         learned: what it knows of its recipient.
         pace: how fast it may send, None: as fast as it likes.
         plan: why the present open period is as long as it is, None: no model was asked.
+        most: most sends per second that it was seen to take for some seconds, 0: unknown.
     """
 
     recipient: str
@@ -96,3 +97,4 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
     learned: Learned = Learned()
     pace: Pace | None = None
     plan: ProbePlan | None = None
+    most: float = 0.0

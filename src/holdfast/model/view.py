@@ -20,6 +20,29 @@ class ClosedGate(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
+class Drain(msgspec.Struct, frozen=True, kw_only=True):
+    """When a lane's backlog is gone; `policy.forecast` holds the rules.
+
+    Attributes:
+        p50: with a chance of one half by then, ms since the epoch, 0: unknown.
+        p90: with nine chances of ten by then, 0: unknown.
+        unknown: why a number is missing, None: none is.
+        backlog: deliveries it speaks of.
+        arrivals: new deliveries per second, None: not measured yet.
+        rate: most sends per second that the recipient was seen to take, None: none were seen.
+        endless: deliveries without a due time, which are not in the backlog: something else has
+            to happen first.
+    """
+
+    p50: int = 0
+    p90: int = 0
+    unknown: str | None = None
+    backlog: int = 0
+    arrivals: float | None = None
+    rate: float | None = None
+    endless: int = 0
+
+
 class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     """A lane as it stands now. Instants are ms since the epoch, 0: none.
 
@@ -53,6 +76,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         retries_at: until when retries wait for the retry budget.
         probe: why the next probe goes when it goes, None: the lane does not probe.
         usual_failures: share of sends that fail as a rule, as learned.
+        drain: when the backlog is gone, None: not asked for (lists).
     """
 
     recipient: str
@@ -84,3 +108,4 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     retries_at: int = 0
     probe: ProbePlan | None = None
     usual_failures: float = 0.05
+    drain: Drain | None = None

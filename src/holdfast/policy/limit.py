@@ -7,6 +7,8 @@ one step longer. (A token bucket would let twice the limit through around a full
 
 from typing import Final
 
+import msgspec
+
 from holdfast.model.throttle import RateLimits, WindowUse
 
 STEPS: Final = 20
@@ -21,6 +23,14 @@ KEPT_FROM_MS: Final = SPANS["per_hour"]
 """Windows this long are kept over a crash; shorter ones count as used up."""
 _SHARE: Final = 16
 """A part of a long window of this size is reserved ahead, and lost in a crash."""
+
+
+class Room(msgspec.Struct, frozen=True, gc=False):
+    """A rate limit: length of its window (ms), most sends, and how many of them are left."""
+
+    span_ms: int
+    most: int
+    left: int
 
 
 def windows(limits: RateLimits) -> tuple[tuple[int, int], ...]:

@@ -10,13 +10,14 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import BANDS, Delivery, Status
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Note
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Later, Note
 from holdfast.stores.sqlite import rows
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one
 
 _DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _PICKED: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
+_LATER: Final = msgspec.json.Decoder(Later)
 _COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
 _LANES: Final = msgspec.json.Decoder(list[LaneState])
 _LAST_ID: Final = "\U0010ffff"
@@ -66,6 +67,12 @@ def _chosen(picked: list[tuple[int, int, int]], query: DueQuery) -> list[int]:
 def due_lanes(connection: apsw.Connection) -> list[tuple[str, int]]:
     """Return recipients with pending deliveries and their lowest due time."""
     return _DUE_LANES.decode(one(connection, "due_lanes", never=NEVER))
+
+
+def later(connection: apsw.Connection, recipient: str, now: int, limit: int) -> Later:
+    """Return what of a lane is due after an instant."""
+    text = one(connection, "later", recipient=recipient, now=now, limit=limit, never=NEVER)
+    return _LATER.decode(text)
 
 
 def expired(connection: apsw.Connection, now: int, limit: int) -> list[Delivery]:

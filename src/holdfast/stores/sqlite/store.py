@@ -22,6 +22,7 @@ from holdfast.store import (
     DueQuery,
     EventQuery,
     Find,
+    Later,
     Note,
     Ownership,
     Pruned,
@@ -169,6 +170,11 @@ class SqliteStore:
     async def due_lanes(self) -> list[tuple[str, int]]:
         """Return every recipient with pending deliveries and its lowest `due_at`."""
         return await self._engine.run(reading.due_lanes)
+
+    async def later(self, recipient: str, now: int, limit: int) -> Later:
+        """Return what of a lane is due after `now`; no more than `limit` rows are looked at."""
+        read = partial(reading.later, recipient=recipient, now=now, limit=limit)
+        return await self._doors.run(read)
 
     async def expired(self, now: int, limit: int) -> list[Delivery]:
         """Return pending deliveries whose `expires_at <= now`, earliest first."""

@@ -21,6 +21,7 @@ from holdfast.store import (
     DueQuery,
     EventQuery,
     Find,
+    Later,
     Note,
     Ownership,
     Pruned,
@@ -204,6 +205,10 @@ class FaultyStore:
     async def due_lanes(self) -> list[tuple[str, int]]:
         """Return every recipient with pending deliveries and its lowest `due_at`."""
         return await self._read(self.inner.due_lanes)
+
+    async def later(self, recipient: str, now: int, limit: int) -> Later:
+        """Return what of a lane is due after `now`."""
+        return await self._read(lambda: self.inner.later(recipient, now, limit))
 
     async def expired(self, now: int, limit: int) -> list[Delivery]:
         """Return pending deliveries whose time ran out."""

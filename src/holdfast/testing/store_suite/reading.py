@@ -6,7 +6,7 @@ import pytest
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import BANDS, Delivery, Status, Verb
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, EventQuery, Find, Snapshot
+from holdfast.store import Accept, EventQuery, Find, Later, Snapshot
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
 
@@ -102,6 +102,19 @@ class ReadingSuite(Suite):
         await case.change(ended, Verb.CANCEL)
         expected = [("north", NOW + 3), ("south", NEVER)]
         assert sorted(await case.store.due_lanes()) == expected
+
+    async def test_later_tells_what_waits_for_a_time_of_its_own(self, case: Case) -> None:
+        """What is due, has ended or is another lane's does not count; the limit is kept to."""
+        assert await case.store.later("north", NOW, 9) == Later()
+        await case.take(due_at=NOW)
+        await case.take(due_at=NOW + 9, recipient="east")
+        ended = await case.take(due_at=NOW + 30)
+        await case.change(ended, Verb.CANCEL)
+        await case.take(due_at=NOW + 5, attempt=1)
+        await case.take(due_at=NOW + 7, priority=0)
+        await case.take(due_at=NEVER, priority=9)
+        assert await case.store.later("north", NOW, 3) == Later(2, NOW + 7, 1)
+        assert (await case.store.later("north", NOW, 2)).more
 
     async def test_expired_returns_the_earliest_pending_ones(self, case: Case) -> None:
         """At the very instant it counts as expired; ended deliveries do not expire."""
