@@ -160,6 +160,65 @@ def test_maintenance_holds_and_then_releases_gradually() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.parametrize("ending", ["clean", "crash", "none"])
+def test_the_pace_leads_out_of_a_maintenance_also_when_nobody_saw_it_end(ending: str) -> None:
+    """In cusum mode it is the pacer's slow start: it doubles every 3 s from a tenth of before."""
+    window = MaintenanceWindow(start=later(60), end=later(600))
+    partner = recipient(maintenance=Maintenance(windows=(window,)), concurrency=64)
+    rig = Rig(catalog(partner))
+
+    async def main() -> None:
+        await rig.engine.start()
+        for _ in range(50):
+            await rig.send(20)
+            await rig.wait(1)
+        await rig.wait(20)
+        await rig.send(2000)
+        if ending != "none":
+            await (crash(rig) if ending == "crash" else rig.engine.stop())
+        await rig.wait(530 if ending == "none" else 900)
+        if ending != "none":
+            await restarted(rig).engine.start()
+        begun = len(rig.channel.sent)
+        at = rig.clock.now()
+        await rig.wait(3)
+        lane = await rig.engine.views.lane("acme")
+        pace = rig.engine.lane("acme").pacing.pace
+        assert (lane.breaker, lane.reason) == (BreakerState.RECOVERY, "maintenance is over")
+        assert pace is not None
+        assert (pace.cause, pace.slow_start) == ("outage", True)
+        await rig.wait(597 if ending == "none" else 600)
+        seconds = [(sent - at) // 1000 for sent, _ in rig.channel.sent[begun:]]
+        if ending != "crash":  # a crash forgets how fast it was: one a second, and up
+            assert seconds.count(9) > 3 * seconds.count(0) > 0
+        assert max(map(seconds.count, range(3))) <= 6
+        assert len(await rig.deliveries(Status.DELIVERED)) == 1000  # of those shown
+        assert (await rig.store.counts())["acme"].delivered == 3000
+        assert (await rig.engine.views.lane("acme")).breaker is BreakerState.CLOSED
+        await rig.engine.stop()
+
+    run(main(), rig.clock)
+
+
+def test_a_restart_long_after_a_maintenance_is_no_reason_to_go_slow() -> None:
+    """What was accepted after its end never waited for it."""
+    window = MaintenanceWindow(start=later(10), end=later(20))
+    rig = Rig(catalog(recipient(maintenance=Maintenance(windows=(window,)))))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.wait(100)
+            await rig.engine.actions.pause("acme", actor="ann", reason="later")
+            await rig.send(20)
+        async with running(restarted(rig)):
+            await rig.engine.actions.resume("acme", actor="ann", reason="now")
+            await rig.wait(1)
+            assert len(rig.channel.sent) == 20
+            assert (await rig.engine.views.lane("acme")).breaker is BreakerState.CLOSED
+
+    run(main(), rig.clock)
+
+
 def test_batch_windows_are_for_retries_only() -> None:
     """First tries go at once; their retries only in the windows (S1.40, S2.112)."""
     windows = (Period(days=EVERY, **clock_times(7200, 10_800)),)

@@ -57,3 +57,21 @@ def test_the_ramp_begins_only_where_nothing_limits_yet() -> None:
     assert after.last_success_at == 7
     halted = Breaker(state=BreakerState.OPEN)
     assert ramp(halted, now=100, pace=4.0) is halted
+
+
+def test_the_last_end_is_that_of_the_latest_past_one() -> None:
+    """Announced and weekly ones count; one that runs on into another is not over."""
+    once = (
+        window("2025-06-11T10:00", "2025-06-11T11:00"),
+        window("2025-06-12T10:00", "2025-06-12T11:00"),
+        window("2025-06-12T10:30", "2025-06-12T12:00"),
+    )
+    weekly = (Period(days=("sun",), start="02:00", end="03:00"),)
+    announced = Downtime(Maintenance(windows=once), "UTC")
+    assert announced.last_end(ms("2025-06-11T10:59")) == 0
+    assert announced.last_end(ms("2025-06-12T11:30")) == ms("2025-06-11T11:00")
+    assert announced.last_end(ms("2025-06-30T00:00")) == ms("2025-06-12T12:00")
+    both = Downtime(Maintenance(windows=once, weekly=weekly), "UTC")
+    assert both.last_end(ms("2025-06-11T09:00")) == ms("2025-06-08T03:00")
+    assert both.last_end(ms("2025-06-15T02:30")) == ms("2025-06-12T12:00")
+    assert both.last_end(ms("2025-06-15T03:00")) == ms("2025-06-15T03:00")

@@ -156,7 +156,10 @@ class Engine:
         await self.signals.load()
         self._stamp(states, now)
         for recipient, due_at in await self.store.due_lanes():
-            self.lane(recipient).noted(due_at)
+            lane = self.lane(recipient)
+            lane.noted(due_at)
+            if lane.timetable is not None:
+                lane.timetable.taken_over(due_at, now)
         self.writer.start()
         for loop in self._loops:
             loop.start()
@@ -391,10 +394,11 @@ class Engine:
         self.writer.save_lane(lane.state, landed)
 
     def _save_used(self) -> None:
-        """Leave to the next owner exactly what was used of limits and caps."""
+        """Leave to the next owner what was learned, and exactly what limits and caps have used."""
         now = self.clock.now()
         for lane in self.dispatcher.lanes.values():
             before = lane.state
+            lane.keep()
             if lane.limiter is not None:
                 windows = lane.limiter.exact(now)
                 lane.state = msgspec.structs.replace(lane.state, windows=windows)

@@ -373,6 +373,11 @@ class Lane(PacedLane):
         )
         return self._become(self._planned(breaker, now, rng))
 
+    def keep(self) -> None:
+        """Put what was learned into the state, for a successor that takes over cleanly."""
+        if self._learns:
+            self._keep()
+
     def change(self, state: LaneState) -> None:
         """Take an operator's change of the lane; who sets the breaker also ends the pace."""
         before, self.state = self.state.breaker, state

@@ -66,6 +66,14 @@ class Timetable:
         self._maintained = False
         self._over = False
 
+    def taken_over(self, due_at: int, now: int) -> None:
+        """Begin gradually where something waits since before a maintenance that is over now.
+
+        It may have ended while no process ran; `due_at` is the lowest of the lane.
+        """
+        if self._downtime is not None and due_at < self._downtime.last_end(now):
+            self._over = True
+
     # -- asked by the lane ------------------------------------------------------------------
 
     def gate(self, now: int, in_flight: int) -> tuple[Gate, int] | None:

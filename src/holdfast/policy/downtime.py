@@ -1,6 +1,7 @@
 """Announced maintenance: when a recipient is not to be disturbed, and the ramp after it (S1.41)."""
 
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -9,6 +10,9 @@ from holdfast.model.calendar import Maintenance, MaintenanceWindow
 from holdfast.model.lane import Breaker, BreakerState
 from holdfast.model.message import NEVER
 from holdfast.policy.hours import Calendar
+
+_LOOK_BACK_MS: Final = 9 * 86_400_000
+"""Longer than a week, and the clock may have been changed in it."""
 
 
 class Downtime:
@@ -35,6 +39,16 @@ class Downtime:
             if until >= NEVER:
                 return reason, NEVER
         return (reason, until) if reason is not None else (None, self._next_start(now))
+
+    def last_end(self, now: int) -> int:
+        """Return when the latest maintenance was over that is past, 0: none within nine days."""
+        ends = [end for _, end, _ in self._once if end <= now]
+        if self._weekly is not None:
+            at, inside = now - _LOOK_BACK_MS, self._weekly.is_open(now - _LOOK_BACK_MS)
+            while (at := self._weekly.next_change(at)) <= now:
+                inside = not inside
+                ends += [] if inside else [at]
+        return max((end for end in ends if self._covering(end) is None), default=0)
 
     def _covering(self, at: int) -> tuple[int, str] | None:
         for start, end, reason in self._once:
@@ -64,6 +78,7 @@ def _at(value: datetime, zone: str) -> int:
 def ramp(breaker: Breaker, *, now: int, pace: float) -> Breaker:
     """Return the breaker in recovery, so that what waited for the end drains at a rising rate.
 
+    In cusum mode the lane's pace leads that recovery (`policy.pacer`), else the fixed stages do.
     Only a closed one changes: the others limit the rate already. `pace` is in sends a second.
     """
     if breaker.state is not BreakerState.CLOSED:
