@@ -1,8 +1,12 @@
 """Partners that speak of quotas, honestly or not: kept to, and never obeyed beyond reason."""
 
 import itertools
+import random
+from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,16 +14,28 @@ from hypothesis import strategies as st
 from holdfast.channel import Request
 from holdfast.engine.throttle import Throttle, floor_ms
 from holdfast.model.delivery import Status
-from holdfast.model.policy import PolicySettings
+from holdfast.model.flow import Limits
+from holdfast.model.policy import BreakerSettings, JitterKind, PolicySettings
 from holdfast.policy.hint import Quota, quota
 from holdfast.testing.channel import Script, Scripted
 from holdfast.testing.clock import START, run
-from holdfast.testing.rig import Rig, catalog, recipient, running
+from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
+
+THRESHOLD: Final = BreakerSettings(mode="threshold")
+MODES: Final = {"cusum": BreakerSettings(), "threshold": THRESHOLD, "none": NO_BREAKER}
 
 
-def played(script: Script, seconds: float, count: int = 200, max_hint: float = 86_400.0) -> Rig:
+def played(
+    script: Script,
+    seconds: float,
+    count: int = 200,
+    *,
+    max_hint: float = 86_400.0,
+    mode: str = "cusum",
+) -> Rig:
     """Return a rig after `count` deliveries and so much time with a partner."""
-    rig = Rig(catalog(recipient(), policy=PolicySettings(max_hint=max_hint)), script)
+    partner = recipient(breaker=MODES[mode])
+    rig = Rig(catalog(partner, policy=PolicySettings(max_hint=max_hint)), script)
 
     async def main() -> None:
         async with running(rig):
@@ -75,12 +91,15 @@ LIES: dict[str, dict[str, str]] = {
     "endless quota": {"ratelimit": '"a";r=999999999999999;t=1'},
     "nothing": {},
 }
+NAMES: Final = tuple(LIES)
+GOOD: Final = Scripted(200)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("lie", LIES)
-def test_429_for_ever_does_not_flood(lie: str) -> None:
+def test_429_for_ever_does_not_flood(lie: str, mode: str) -> None:
     """S11: an hour of refusals costs at most the first round and a few hundred single sends."""
-    rig = played(lambda _, __: Scripted(429, headers=LIES[lie]), 3600)
+    rig = played(lambda _, __: Scripted(429, headers=LIES[lie]), 3600, mode=mode)
     assert len(rig.channel.sent) <= 16 + 160
     late = [at for at, _ in rig.channel.sent if at > START + 300_000]
     assert all(later - earlier >= 2000 for earlier, later in itertools.pairwise(late))
@@ -89,7 +108,10 @@ def test_429_for_ever_does_not_flood(lie: str) -> None:
 
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("status", [200, 429, 503])
-def test_no_lie_parks_a_lane_for_longer_than_the_policy_allows(lie: str, status: int) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_no_lie_parks_a_lane_for_longer_than_the_policy_allows(
+    lie: str, status: int, mode: str
+) -> None:
     """S11: a partner that lies once gets everything within `max_hint` and its spread."""
     lied: list[int] = []
 
@@ -99,16 +121,84 @@ def test_no_lie_parks_a_lane_for_longer_than_the_policy_allows(lie: str, status:
             return Scripted(status, headers=LIES[lie])
         return Scripted(200)
 
-    rig = played(answer, 1000, count=40, max_hint=600.0)
+    rig = played(answer, 1000, count=40, max_hint=600.0, mode=mode)
     assert set(rig.statuses) == {Status.DELIVERED}  # type: ignore[attr-defined]
 
 
-def test_answers_that_alternate_neither_flood_nor_stop() -> None:
+ALTERNATING: Final[dict[str, tuple[Scripted, ...]]] = {
+    "at once": (Scripted(429, headers={"retry-after": "0"}), Scripted(200)),
+    "bare": (Scripted(429), Scripted(200)),
+    "quota of nothing": (Scripted(200, headers={"ratelimit": '"a";r=0;t=1'}), Scripted(200)),
+    "quota of everything": (
+        Scripted(200, headers={"ratelimit": '"a";r=999999999;t=1'}),
+        Scripted(429, headers={"ratelimit": '"a";r=999999999;t=1'}),
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("turn", ALTERNATING)
+def test_answers_that_alternate_neither_flood_nor_stop(turn: str, mode: str) -> None:
     """S11: refuse, take, refuse, take: everything arrives, and slowly enough."""
-    turns = itertools.cycle((Scripted(429, headers={"retry-after": "0"}), Scripted(200)))
-    rig = played(lambda _, __: next(turns), 600, count=100)
+    turns = itertools.cycle(ALTERNATING[turn])
+    rig = played(lambda _, __: next(turns), 900, count=100, mode=mode)
     assert set(rig.statuses) == {Status.DELIVERED}  # type: ignore[attr-defined]
     assert len(rig.channel.sent) <= 220
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_partner_that_answers_anything_harms_only_itself(seed: int, mode: str) -> None:
+    """Any status with any lie, at random: no crash, no flood, and all has ended at last."""
+    rng = random.Random(seed)
+    honest = START + 1_800_000
+
+    def answer(_: Request, now: int) -> Scripted:
+        if now >= honest:
+            return Scripted(200)
+        status = rng.choice((200, 202, 302, 429, 429, 500, 503, 599))
+        return Scripted(status, takes_ms=rng.choice((1, 20, 3000)), headers=LIES[rng.choice(NAMES)])
+
+    rig = played(answer, 3600 + 900, count=150, max_hint=600.0, mode=mode)
+    ended = {Status.DELIVERED, Status.DEAD}
+    assert set(rig.statuses) <= ended  # type: ignore[attr-defined]
+    tries = Counter(request.delivery_id for _, request in rig.channel.sent)
+    assert len(tries) == 150
+    seconds = Counter((at - START) // 1000 for at, _ in rig.channel.sent)
+    assert max(seconds.values()) <= 150
+    assert sum(tries.values()) < 150 * 12
+
+
+@pytest.mark.parametrize("mode", ["threshold", "none"])
+def test_a_bare_429_does_not_park_the_lane_for_a_deliverys_own_delay(mode: str) -> None:
+    """With retries after hours the refused one waits for hours, the lane for minutes."""
+    turns = itertools.chain((Scripted(429),), itertools.repeat(Scripted(200)))
+    limits = Limits(initial_delay=(1.0, 7200.0), max_interval=(1.0, 7200.0))
+    patient = PolicySettings(initial_delay=7200.0, max_interval=7200.0, jitter=JitterKind.NONE)
+    made = catalog(recipient(concurrency=1, breaker=MODES[mode]), policy=patient)
+    made = msgspec.structs.replace(made, limits=limits)
+    rig = Rig(made, lambda _, __: next(turns))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(20)
+            await rig.wait(400)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 19
+            await rig.wait(7200)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 20
+
+    run(main(), rig.clock)
+
+
+def test_whose_duty_a_bare_429_is() -> None:
+    """A lane with a pace goes on, slower; one without waits. A 429 with a time always waits."""
+    for mode, stops in (("cusum", False), ("threshold", True)):
+        for headers, waits in (({}, stops), ({"retry-after": "60"}, True)):
+            turns = itertools.chain((Scripted(429, headers=headers),), itertools.repeat(GOOD))
+            rig = played(lambda _, __, turns=turns: next(turns), 1, count=5, mode=mode)
+            gate = rig.engine.lane("acme").state.gate_until
+            assert (gate > START) is waits
+            assert (rig.engine.lane("acme").pacing.pace is not None) is (mode == "cusum")
 
 
 @given(st.dictionaries(st.sampled_from(("ratelimit", "x-ratelimit-remaining", "ratelimit-reset",

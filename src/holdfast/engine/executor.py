@@ -27,7 +27,7 @@ from holdfast.model.message import NEVER
 from holdfast.model.policy import Policy, Strategy
 from holdfast.policy import failure, redaction
 from holdfast.policy.breaker import health
-from holdfast.policy.decide import Code, Decision, Gate, decide
+from holdfast.policy.decide import HINT_AS_DELAY_MS, Code, Decision, Gate, decide
 from holdfast.policy.hint import quota
 from holdfast.policy.reason import normalise
 from holdfast.store import Applied, Note, Transition, Waiting
@@ -387,11 +387,13 @@ class Executor:
             changed = lane.disable(tried.endpoint)
         if decision.open_breaker:
             changed = lane.trip(decision.reason or "", now, self._rng) or changed
-        paced = lane.pacing.pace is not None  # a bare 429 sets the rate, it does not stop the lane
-        bare = decision.reason == "rate limited" and not paced
-        asked = outcome.retry_after_ms is not None or bare
+        asked = outcome.retry_after_ms is not None
+        if decision.bare_limit:
+            asked = lane.waits_for_bare_limit
         if asked and decision.due_at < NEVER and decision.verb in (Verb.RETRY, Verb.HOLD):
             opens = decision.due_at
+            if decision.bare_limit:  # a delivery may wait for hours of its own, its lane may not
+                opens = min(opens, now + HINT_AS_DELAY_MS)
             if outcome.failure_class is FailureClass.RATE_LIMIT:
                 opens = max(opens, now + lane.refused(tried.reply.request_at, now))
             spread = self._rng.uniform(0, 0.1 * (opens - now) + 100)

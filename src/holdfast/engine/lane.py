@@ -348,6 +348,11 @@ class Lane(PacedLane):
         spread = rng.uniform(0, 0.1 * wait + 100)
         return self.hint(now + wait + round(spread), "the partner's quota is used up")
 
+    @property
+    def waits_for_bare_limit(self) -> bool:
+        """Tell whose duty a 429 without a time is: the throttle's, or (False) the pace's."""
+        return self.pacing.pace is None
+
     def refused(self, started_at: int, now: int) -> int:
         """Note a 429 and return the least time in ms that the lane must stay closed."""
         self.throttle = self.throttle or Throttle()

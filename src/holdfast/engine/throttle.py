@@ -1,6 +1,19 @@
 """How a lane keeps to what its partner says of its quota, and to what it refuses.
 
 Made when a partner first speaks of a limit; a lane whose partner never does has none.
+
+Whose duty a 429 is. With a time (Retry-After) it is always the throttle's: the lane waits that
+long, and at least `floor_ms`. A bare one, `Decision.bare_limit`, says only "too fast". Where the
+lane has a pace, that is the pace's (`policy.pacer`): it cuts the rate, and nothing stops; in mode
+`cusum` a bare 429 of a closed lane starts a pace. Where it has none (mode `threshold`, no
+breaker, a probe) it is the throttle's: the lane waits as long as the refused delivery's own
+delay, ever longer while nothing is taken. `Lane.waits_for_bare_limit` is that rule.
+
+None of this is kept over a restart, which is safe: what a partner asked for with a time is in the
+lane's row (`gate_until`), the pace too; what is forgotten is how much was left of a quota that is
+not used up and how many refusals followed each other. The next answer tells both again, and until
+then at most the sends at once are too many, each of which the partner may refuse at no cost of a
+retry.
 """
 
 from typing import Final

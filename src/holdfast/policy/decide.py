@@ -141,6 +141,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         gate: what it waits for when it is a hold.
         delay_ms: planned delay; part of the active time.
         jitter: window and draw of the delay.
+        bare_limit: the partner refused for its rate (429) and did not say until when; what the
+            lane makes of it says `engine.throttle`.
         open_breaker: the lane has to open: this delivery would have run out of retries although
             the recipient has taken nothing since its first try.
     """
@@ -154,6 +156,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     gate: Gate | None = None
     delay_ms: int = 0
     jitter: Jitter | None = None
+    bare_limit: bool = False
     open_breaker: bool = False
 
 
@@ -239,7 +242,8 @@ def _rate_limited(
     jitter = backoff.plan(policy, max(1, delivery.counted), delivery.last_delay_ms, rng)
     wait = jitter.draw_ms if hint is None else hint
     if wait > HINT_AS_DELAY_MS:
-        return _hold(now + wait, Gate.RATE, "the partner asks for patience")
+        held = _hold(now + wait, Gate.RATE, "the partner asks for patience")
+        return msgspec.structs.replace(held, bare_limit=hint is None)
     return Decision(
         verb=Verb.RETRY,
         action="retry",
@@ -247,6 +251,7 @@ def _rate_limited(
         counted=False,
         reason="rate limited",
         jitter=jitter,
+        bare_limit=hint is None,
     )
 
 
