@@ -192,7 +192,7 @@ def test_events_keep_the_policy_of_their_time() -> None:
             await rig.send()
             await rig.wait(30)
         rig.catalog = msgspec.structs.replace(rig.catalog, policy=PolicySettings(max_retries=9))
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.send()
             await rig.wait(30)

@@ -1,8 +1,11 @@
 """The retry budget in the running engine: it defers retries, drops none, and spares first tries."""
 
+import random
 from collections import defaultdict
 
 import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.channel import Request
 from holdfast.model.delivery import Status
@@ -143,3 +146,30 @@ def test_a_budget_that_is_off_counts_nothing() -> None:
             assert rig.engine.lane("acme").budget is None
 
     run(main(), rig.clock)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_number_of_restarts_lets_more_through(seed: int) -> None:
+    """Crashes and clean stops in any order: ten retries, and one for each second, no more."""
+    rng = random.Random(seed)
+    rig = Rig(
+        catalog(recipient(breaker=NO_BREAKER, budget=TIGHT)),
+        lambda _, __: Scripted(503),
+        seed=seed,
+    )
+
+    async def main() -> None:
+        for _ in range(6):
+            await rig.engine.start()
+            await rig.send(40)
+            await rig.wait(rng.choice([0.01, 1, 5, 20]))
+            if rng.random() < 0.6:
+                await rig.crash()
+            else:
+                await rig.engine.stop()
+                rig.again()
+
+    run(main(), rig.clock)
+    for at, _ in rig.channel.sent:
+        assert retries(rig, at) <= 10 + (at - START) / 1000 + 1

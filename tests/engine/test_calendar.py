@@ -65,12 +65,6 @@ async def leap(rig: Rig, at: int) -> None:
     await rig.wait(120)
 
 
-def restarted(rig: Rig) -> Rig:
-    """Build a new engine over the data of one that stopped or crashed."""
-    rig.engine = rig.build()
-    return rig
-
-
 def test_friday_evening_is_sent_on_monday_at_nine() -> None:
     """Fri 17:30 with Mon-Fri 9-17 goes out Mon 09:00 local; nothing is used up (S1.39, S2.78)."""
     clock = VirtualClock(ms("2025-10-31T17:30:00-04:00"))  # the clock goes back on Sunday
@@ -175,10 +169,10 @@ def test_the_pace_leads_out_of_a_maintenance_also_when_nobody_saw_it_end(ending:
         await rig.wait(20)
         await rig.send(2000)
         if ending != "none":
-            await (crash(rig) if ending == "crash" else rig.engine.stop())
+            await (rig.crash() if ending == "crash" else rig.engine.stop())
         await rig.wait(530 if ending == "none" else 900)
         if ending != "none":
-            await restarted(rig).engine.start()
+            await rig.again().start()
         begun = len(rig.channel.sent)
         at = rig.clock.now()
         await rig.wait(3)
@@ -210,7 +204,8 @@ def test_a_restart_long_after_a_maintenance_is_no_reason_to_go_slow() -> None:
             await rig.wait(100)
             await rig.engine.actions.pause("acme", actor="ann", reason="later")
             await rig.send(20)
-        async with running(restarted(rig)):
+        rig.again()
+        async with running(rig):
             await rig.engine.actions.resume("acme", actor="ann", reason="now")
             await rig.wait(1)
             assert len(rig.channel.sent) == 20
@@ -308,25 +303,13 @@ def test_a_clean_restart_forgets_nothing_and_forfeits_nothing() -> None:
         async with running(rig):
             await rig.send(37)
             await rig.wait(10)
-        async with running(restarted(rig)):
+        rig.again()
+        async with running(rig):
             await rig.send(100)
             await rig.wait(10)
             assert len(rig.channel.sent) == 100
 
     run(main(), rig.clock)
-
-
-async def crash(rig: Rig) -> None:
-    """End the engine without a word: nothing that it still holds reaches the store."""
-    engine = rig.engine
-    for loop in engine._loops:
-        await loop.stop()
-    await engine.dispatcher.stop()
-    if engine.writer._task is not None:
-        engine.writer._task.cancel()
-    for task in tuple(engine.dispatcher.sends):
-        task.cancel()
-    await rig.wait(0.001)
 
 
 @settings(max_examples=25, deadline=None)
@@ -344,8 +327,11 @@ def test_caps_hold_under_load_and_crashes(seed: int) -> None:
             await rig.engine.start()
             await rig.send(rng.randint(1, 60))
             await rig.wait(rng.choice([0.003, 0.02, 1, 70]))
-            await (crash(rig) if rng.random() < 0.7 else rig.engine.stop())
-            restarted(rig)
+            if rng.random() < 0.7:
+                await rig.crash()
+            else:
+                await rig.engine.stop()
+                rig.again()
         async with running(rig):
             await rig.wait(180)
 

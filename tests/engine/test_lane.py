@@ -154,7 +154,7 @@ def test_breaker_state_survives_a_restart() -> None:
             await rig.send(20)
             await rig.wait(5)
             before = len(rig.channel.sent)
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.wait(5)
             assert (await rig.engine.views.lane("acme")).breaker == "open"
@@ -234,7 +234,7 @@ def test_weights_share_the_slots() -> None:
     big, small = recipient("big", weight=3.0), recipient("small")
     rig = Rig(catalog(big, small), always(200, takes_ms=100))
     rig.settings = msgspec.structs.replace(rig.settings, max_in_flight=4)
-    rig.engine = rig.build()
+    rig.again()
 
     async def main() -> None:
         async with running(rig):

@@ -167,7 +167,7 @@ def test_what_was_learned_survives_a_restart() -> None:
             await stream(rig, 30, 10)
             before = rig.engine.lane("acme").state
             assert before.learned.outage_class == "server"
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             assert rig.engine.lane("acme").state.learned == before.learned
             await rig.wait(200)

@@ -1,6 +1,5 @@
 """A recipient's rate limits hold in the running engine, crashes included."""
 
-import asyncio
 import itertools
 import random
 
@@ -34,16 +33,6 @@ def exceeded(instants: list[int], limits: RateLimits) -> list[str]:
     return found
 
 
-async def crash(rig: Rig) -> None:
-    """End the process at once and build the next."""
-    rig.engine.dispatcher.send = None
-    for task in asyncio.all_tasks():
-        if task is not asyncio.current_task():
-            task.cancel()
-    await rig.wait(0.1)
-    rig.engine = rig.build()
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_no_seed_and_no_crash_exceeds_a_limit(seed: int) -> None:
     """Seven lives, five of which end in a crash: no window of the partner's sees too many."""
@@ -64,9 +53,9 @@ def test_no_seed_and_no_crash_exceeds_a_limit(seed: int) -> None:
             await rig.wait(rng.choice((0.3, 7.0, 90.0, 700.0)))
             if life in (2, 6):
                 await rig.engine.stop()
-                rig.engine = rig.build()
+                rig.again()
             else:
-                await crash(rig)
+                await rig.crash()
         async with running(rig):
             await rig.wait(3000)
 
@@ -105,7 +94,7 @@ def test_a_clean_restart_forfeits_nothing() -> None:
             async with running(rig):
                 await rig.send(12)
                 await rig.wait(60)
-            rig.engine = rig.build()
+            rig.again()
         assert len(rig.channel.sent) == 50
 
     run(main(), rig.clock)
@@ -119,7 +108,7 @@ def test_a_crash_forfeits_at_most_a_sixteenth() -> None:
         await rig.engine.start()
         await rig.send(5)
         await rig.wait(5)
-        await crash(rig)
+        await rig.crash()
         async with running(rig):
             await rig.send(300)
             await rig.wait(3600)

@@ -200,7 +200,7 @@ def test_too_much_at_once_is_refused_before_memory_grows() -> None:
     """S5.36: the intake queue has a limit; refused callers are told when to come back."""
     rig = Rig(catalog(recipient()))
     rig.settings = msgspec.structs.replace(rig.settings, intake_queue=10)
-    rig.engine = rig.build()
+    rig.again()
 
     async def main() -> None:
         async with running(rig):
@@ -238,7 +238,7 @@ def test_a_stop_lets_sends_finish() -> None:
         await rig.wait(1)
         await rig.engine.stop()
         assert len(await rig.deliveries(Status.DELIVERED)) == 3
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             assert rig.engine.ownership.clean
 
@@ -258,7 +258,7 @@ def test_a_stop_gives_back_what_takes_too_long() -> None:
         assert rig.clock.now() - before <= 11_000
         (pending,) = await rig.deliveries(Status.PENDING)
         assert (pending.in_doubt, pending.hold_gate) == (True, "shutdown")
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.wait(1)
             assert len(await rig.deliveries(Status.DELIVERED)) == 1
@@ -278,7 +278,7 @@ def test_a_stop_with_unwritten_settlements_is_not_clean() -> None:
         await rig.wait(2)
         await rig.engine.stop()
         disk.writable = True
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             assert not rig.engine.ownership.clean
             await rig.wait(5)
@@ -308,7 +308,7 @@ def test_a_payload_that_kills_its_worker_is_known_after_three_crashes() -> None:
             await rig.wait(2)  # in the middle of the first send
             killed(rig)
             await rig.wait(0.1)
-            rig.engine = rig.build()
+            rig.again()
         rig.channel.script = always(200, takes_ms=5)
         async with running(rig):
             await rig.wait(20)
@@ -329,7 +329,7 @@ def test_after_a_crash_only_what_was_unsettled_goes_out_again() -> None:
         await rig.wait(2.5)
         killed(rig)
         await rig.wait(0.1)
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.wait(60)
         assert len(await rig.deliveries(Status.DELIVERED)) == 20
@@ -350,7 +350,7 @@ def test_a_crash_takes_no_other_delivery_with_it() -> None:
             await rig.wait(2)
             killed(rig)
             await rig.wait(0.1)
-            rig.engine = rig.build()
+            rig.again()
         rig.channel.script = always(200, takes_ms=5)
         async with running(rig):
             await rig.wait(20)
@@ -375,7 +375,7 @@ def test_what_people_do_does_not_forget_that_it_may_have_arrived(what: str) -> N
         await rig.engine.actions.pause("acme", **BY)
         killed(rig)
         await rig.wait(0.1)
-        rig.engine = rig.build()
+        rig.again()
         rig.channel.script = always(409)
         async with running(rig):
             actions = rig.engine.actions

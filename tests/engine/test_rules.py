@@ -78,7 +78,7 @@ def test_the_strategy_switches_on_a_pattern_also_after_a_restart() -> None:
         async with running(rig):
             await rig.send()
             await rig.wait(3)  # two tries: at 0 and 2 s
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.wait(60)
         instants = [(at - rig.channel.sent[0][0]) / 1000 for at, _ in rig.channel.sent]
@@ -207,7 +207,7 @@ def test_rules_react_to_a_posted_signal() -> None:
             assert (signal.name, signal.value, signal.actor) == ("market.index", 1.5, "feed")
             (note,) = await rig.store.notes("market.index", 5)
             assert (note.reason, note.detail) == ("the market moved", '{"value":[null,1.5]}')
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.send()
             await rig.wait(600)
@@ -282,7 +282,7 @@ def test_a_rule_that_holds_kills_nobody_after_a_crash() -> None:
         await rig.send()
         await rig.wait(1)
         rig.store.abandon()
-        rig.engine = rig.build()
+        rig.again()
         async with running(rig):
             await rig.wait(3600)
             (delivery,) = await rig.deliveries()

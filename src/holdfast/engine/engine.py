@@ -363,8 +363,9 @@ class Engine:
         account = self.catalog.accounts.get(recipient.account) or Account(name=recipient.account)
         if not (recipient.budget.enabled or account.budget.enabled):
             return None
-        shared = self._purses.setdefault(account.name, Purse(account.budget, now))
-        return RetryBudget(Purse(recipient.budget, now), shared)
+        unused = self.ownership.epoch <= 1
+        shared = self._purses.setdefault(account.name, Purse(account.budget, now, unused=unused))
+        return RetryBudget(Purse(recipient.budget, now, unused=unused), shared)
 
     def _reserve_caps(self, lane: Lane) -> None:
         """Save what a lane may deliver under its caps; once on disk it may deliver that much."""

@@ -5,18 +5,20 @@ from holdfast.policy import budget
 
 
 class Purse:
-    """One bucket.
+    """One bucket; nothing of it outlives its owner.
 
     Args:
         settings: of the recipient or the account.
         now: ms since the epoch.
+        unused: nobody owned the lanes before, so that it is full. Else it begins empty: a worker
+            that starts again and again would find a full one each time.
     """
 
-    def __init__(self, settings: BudgetSettings, now: int) -> None:
+    def __init__(self, settings: BudgetSettings, now: int, *, unused: bool = True) -> None:
         self.firsts = 0
         """First tries since the bucket was last looked at."""
         self._settings = settings
-        self._state = budget.full(settings, now)
+        self._state = budget.full(settings, now) if unused else budget.empty(now)
 
     def opens_at(self, price: float, now: int) -> int:
         """Return when a retry of that price can be paid, `now` when it can be already."""

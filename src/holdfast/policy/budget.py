@@ -41,6 +41,11 @@ def full(settings: BudgetSettings, now: int) -> Budget:
     return Budget(capacity(settings, 0.0), now)
 
 
+def empty(now: int) -> Budget:
+    """Return a bucket of which nobody knows what is left."""
+    return Budget(0.0, now)
+
+
 def refilled(budget: Budget, settings: BudgetSettings, firsts: int, now: int) -> Budget:
     """Return the bucket at `now`, `firsts` first tries later."""
     seconds = (now - budget.at) / 1000

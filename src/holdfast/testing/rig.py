@@ -1,5 +1,6 @@
 """A whole engine in virtual time: real SQLite in memory, a scripted channel, seeded randomness."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -99,6 +100,20 @@ class Rig:
                            keys=30 * DAY_MS),
             reserve_bytes=0,
         )  # fmt: skip
+
+    def again(self) -> Engine:
+        """Put a new engine over the data in the place of one that stopped or crashed."""
+        self.engine = self.build()
+        return self.engine
+
+    async def crash(self) -> None:
+        """End the engine without a word: nothing that it still holds reaches the store."""
+        self.engine.dispatcher.send = None
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+        await self.wait(0.001)
+        self.again()
 
     async def send(self, count: int = 1, **fields: object) -> list[Receipt]:
         """Accept `count` messages; `fields` are those of `Submission`."""
