@@ -256,7 +256,7 @@ Rules never leave `[limits]`, never touch a failure that would recur, and never 
 person set for one delivery.
 A condition that cannot be evaluated leaves its rule as if absent: it is logged once a minute,
 counted in `holdfast_rule_failures_total`, and named in the event of the try.
-A hold, a skip and a priority leave an audit line, as there is no try.
+A hold, a skip and a priority leave an audit line, as there is no try; a skip has an event, too.
 How to: [write a rule](../howto/write-a-rule.md).
 """
 

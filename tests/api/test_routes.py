@@ -18,8 +18,9 @@ from holdfast.model.attempt import (
     Trigger,
 )
 from holdfast.model.delivery import Status
+from holdfast.model.lane import ClosedGate
 from holdfast.model.message import NEVER
-from holdfast.model.view import ClosedGate, LaneView
+from holdfast.model.view import LaneView
 from holdfast.testing.memory import MemoryEngine
 
 WHY = {"reason": "the partner asked"}

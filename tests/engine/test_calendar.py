@@ -43,6 +43,11 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp()) * 1000
 
 
+def iso(at: int) -> str:
+    """Return day and time of an instant."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%dT%H:%M:%S}"
+
+
 def later(seconds: float) -> datetime:
     """Return so many seconds after the start."""
     return datetime.fromtimestamp(START / 1000 + seconds, UTC)
@@ -210,6 +215,47 @@ def test_a_restart_long_after_a_maintenance_is_no_reason_to_go_slow() -> None:
             await rig.wait(1)
             assert len(rig.channel.sent) == 20
             assert (await rig.engine.views.lane("acme")).breaker is BreakerState.CLOSED
+
+    run(main(), rig.clock)
+
+
+def test_every_gate_of_the_calendar_goes_on_record() -> None:
+    """What kept a lane waiting can be read afterwards: which gate, when, until when and why."""
+    clock = VirtualClock(ms("2025-06-16T16:59:00+00:00"))
+    window = MaintenanceWindow(
+        start=datetime.fromisoformat("2025-06-16T16:59:40+00:00"),
+        end=datetime.fromisoformat("2025-06-16T17:00:30+00:00"),
+        reason="new database",
+    )
+    partner = recipient(
+        hours=OFFICE, maintenance=Maintenance(windows=(window,)), caps=(Cap(maximum=3, per="day"),)
+    )
+    rig = Rig(catalog(partner), clock=clock)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(3)
+            await rig.wait(100)  # nothing more waits: time alone moves the calendars
+        rig.again()
+        clock.set_wall(ms("2025-06-17T09:00:01+00:00"))  # hours opened and the day ended meanwhile
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(1)
+        notes = [one for one in await rig.store.notes("acme", 20) if one.action == "gate"]
+        closed, opened = "open -> closed", "closed -> open"
+        told = [(iso(note.at), note.detail, note.reason) for note in notes[::-1]]
+        assert told == [
+            ("16T16:59:00", f"cap: {closed}", "Cap reached (day), until 2025-06-17T00:00:00Z"),
+            ("16T16:59:40", f"maintenance: {closed}", "new database, until 2025-06-16T17:00:30Z"),
+            (
+                "16T17:00:00",
+                f"hours: {closed}",
+                "outside the business hours, until 2025-06-17T09:00:00Z",
+            ),
+            ("16T17:00:30", f"maintenance: {opened}", "new database"),
+            ("17T09:00:01", f"hours: {opened}", "outside the business hours"),
+            ("17T09:00:01", f"cap: {opened}", "Cap reached (day)"),
+        ]
 
     run(main(), rig.clock)
 

@@ -69,6 +69,24 @@ def test_consent_that_expires_between_two_tries_ends_the_delivery() -> None:
             assert [line.reason for line in await rig.store.notes(first.id, 9)] == [
                 "the consent has expired"
             ]
+            events = await rig.events(delivery_id=first.id)
+            assert [(one["attempt_number"], one["outcome"]) for one in events] == [
+                (0, "error"),
+                (1, "skip"),
+            ]
+            assert events[1]["original_event_id"] == events[0]["event_id"]
+            assert (events[1]["counted"], events[1]["retryable"]) == (False, False)
+            assert events[1]["error_details"] == {
+                "class": "business",
+                "code": "CONSENT_EXPIRED",
+                "message": "the consent has expired",
+            }
+            assert events[1]["next_action"] == {
+                "type": "discard",
+                "reason": "the consent has expired",
+            }
+            (only,) = await rig.events(delivery_id=second.id)
+            assert (only["outcome"], only["event_id"]) == ("skip", only["original_event_id"])
 
     run(main(), rig.clock)
 
@@ -236,5 +254,39 @@ def test_hours_of_contact_hold_each_delivery_by_its_own_clock() -> None:
             assert (held.due_at, held.hold_gate, held.attempts) == (opens, "contact_hours", 0)
             await leap(rig, opens)
             assert 0 <= rig.channel.sent[-1][0] - opens < LATE_MS
+
+    run(main(), rig.clock)
+
+
+def test_a_skip_that_a_person_undoes_is_tried_anew() -> None:
+    """Its event stays, the numbers of the tries begin at 0 and miss none."""
+    made = conditions(catalog(recipient(), policy=EXACT), regions={"EU": ("EU",)})
+    rig = Rig(made)
+    who: dict[str, Any] = {"actor": "ann", "reason": "the matrix was wrong"}
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1, region="EU")
+            await rig.wait(1)
+            (delivery,) = await rig.deliveries(Status.DISCARDED)
+            assert (delivery.code, delivery.attempts) == ("REGION_NOT_ALLOWED", 0)
+        rig.catalog = conditions(made, regions={"EU": ("*",)})
+        rig.again()
+        async with running(rig):
+            await rig.engine.actions.undo(delivery.id, **who)
+            await rig.engine.actions.redrive(delivery.id, **who)
+            await rig.wait(1)
+            (delivery,) = await rig.deliveries(Status.DELIVERED)
+            assert (delivery.attempts, delivery.generation) == (1, 1)
+            told = [
+                (
+                    one["generation"],
+                    one["attempt_number"],
+                    one["cumulative_attempt"],
+                    one["outcome"],
+                )
+                for one in await rig.events()
+            ]
+            assert told == [(0, 0, 0, "skip"), (1, 0, 0, "success")]
 
     run(main(), rig.clock)

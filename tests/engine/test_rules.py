@@ -134,11 +134,12 @@ def test_a_hold_uses_no_retry_and_ends() -> None:
 
 
 def test_a_skip_discards_without_a_send() -> None:
-    """The rule's code ends it, nothing goes out, and the audit names the rule."""
+    """The rule's code ends it, nothing goes out, and event and audit name the rule."""
     rig = Rig(ruled(rule("message.region == 'XX'", "regions", skip="REGION_CLOSED")))
     delivery, events = played(rig, 5, region="XX")
     assert (delivery.status, delivery.code) == (Status.DISCARDED, "REGION_CLOSED")
-    assert (events, rig.channel.sent) == ([], [])
+    assert [event["outcome"] for event in events] == ["skip"]
+    assert rig.channel.sent == []
 
 
 def spare(script: Script, **then: Any) -> Rig:

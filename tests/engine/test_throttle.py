@@ -17,7 +17,7 @@ from holdfast.model.delivery import Status
 from holdfast.model.flow import Limits
 from holdfast.model.policy import BreakerSettings, JitterKind, PolicySettings
 from holdfast.policy.hint import Quota, quota
-from holdfast.testing.channel import Script, Scripted
+from holdfast.testing.channel import Script, Scripted, in_order
 from holdfast.testing.clock import START, run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
 
@@ -92,7 +92,6 @@ LIES: dict[str, dict[str, str]] = {
     "nothing": {},
 }
 NAMES: Final = tuple(LIES)
-GOOD: Final = Scripted(200)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -192,10 +191,10 @@ def test_a_bare_429_does_not_park_the_lane_for_a_deliverys_own_delay(mode: str) 
 
 def test_whose_duty_a_bare_429_is() -> None:
     """A lane with a pace goes on, slower; one without waits. A 429 with a time always waits."""
+    bare, timed = Scripted(429), Scripted(429, headers={"retry-after": "60"})
     for mode, stops in (("cusum", False), ("threshold", True)):
-        for headers, waits in (({}, stops), ({"retry-after": "60"}, True)):
-            turns = itertools.chain((Scripted(429, headers=headers),), itertools.repeat(GOOD))
-            rig = played(lambda _, __, turns=turns: next(turns), 1, count=5, mode=mode)
+        for first, waits in ((bare, stops), (timed, True)):
+            rig = played(in_order(first, 200), 1, count=5, mode=mode)
             gate = rig.engine.lane("acme").state.gate_until
             assert (gate > START) is waits
             assert (rig.engine.lane("acme").pacing.pace is not None) is (mode == "cusum")

@@ -7,11 +7,12 @@ from holdfast.errors import HoldfastError
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
+from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.submission import Receipt, Submission
-from holdfast.model.view import ClosedGate, LaneView
+from holdfast.model.view import LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
 
 

@@ -22,12 +22,12 @@ from holdfast.model.attempt import (
 )
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Flow, Recipient, Step
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Aware
-from holdfast.model.view import ClosedGate, LaneView
+from holdfast.model.view import LaneView
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)

@@ -20,7 +20,7 @@ from holdfast.engine.rulings import Ruled, Rulings
 from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, VaultError
-from holdfast.model.attempt import FailureClass, Outcome, Reply
+from holdfast.model.attempt import Attempt, FailureClass, Outcome, Reply
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Endpoint
 from holdfast.model.message import NEVER
@@ -186,8 +186,12 @@ class Executor:
         )
         note = Note(now, "engine", decision.action, delivery.id, decision.reason or "")
         silent = waits and decision.gate is not Gate.RULE
+        event = None
+        if decision.verb is Verb.SKIP:
+            event = self._skipped(lane, delivery, decision, now)
+            after = msgspec.structs.replace(after, original_event_id=event.original_event_id)
         transition = Transition(
-            decision.verb, delivery.revision, after, note=None if silent else note
+            decision.verb, delivery.revision, after, event, note=None if silent else note
         )
         self._writer.apply(transition, partial(self._settled, lane, after))
         if after.status is Status.DEAD:
@@ -200,6 +204,15 @@ class Executor:
                 code=after.code,
                 reason=decision.reason,
             )
+
+    def _skipped(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> Attempt:
+        """Return the event of a try that a condition forbids."""
+        route = self.book.route(delivery)
+        endpoint = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
+        context = self._sampler.current(now, delivery.id[4:16])
+        self._writer.snapshot(route.snapshot)
+        tried = record.skipped(delivery, route, endpoint.name, decision, context=context, now=now)
+        return record.attempt(tried, decision, lane, now=now, rng=self._rng)
 
     async def _claim(self, lane: Lane, delivery: Delivery) -> Delivery | None:
         """Write down that a send begins, so that a payload that kills workers is known."""

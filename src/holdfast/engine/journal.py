@@ -1,8 +1,10 @@
 """Which changes of a lane's gates go on record, so that past waiting can be explained."""
 
 import logging
+from datetime import UTC, datetime
 
-from holdfast.model.lane import LaneState
+from holdfast.model.lane import ClosedGate, LaneState
+from holdfast.model.message import NEVER
 from holdfast.store import Note
 from holdfast.telemetry import LogEvent, log
 
@@ -10,11 +12,36 @@ SETUP_REFUSALS = 3
 """Refusals of our credentials or set-up in a row that hold a lane."""
 
 
-def lane_note(before: LaneState, after: LaneState, now: int) -> Note | None:
-    """Return the audit line of a change, or None when no gate opened or closed for long.
+def lane_notes(before: LaneState, after: LaneState, now: int) -> list[Note]:
+    """Return the audit lines of a change; none when no gate opened or closed for long.
 
     Retry-After is not on record here: every event that closed it says so.
     """
+    notes = _calendar(before, after, now) if after.closed != before.closed else []
+    if (note := _lane_note(before, after, now)) is not None:
+        notes.append(note)
+    return notes
+
+
+def _calendar(before: LaneState, after: LaneState, now: int) -> list[Note]:
+    """Return a line for each gate of the calendar that closed (or closed anew) or opened."""
+    was = set(before.closed)
+    names = {(one.gate, one.reason) for one in after.closed}
+    opened = [one for one in before.closed if (one.gate, one.reason) not in names]
+    closed = [one for one in after.closed if one not in was]
+    lines = [(f"{one.gate}: open -> closed", _until(one)) for one in closed]
+    lines += [(f"{one.gate}: closed -> open", one.reason or "") for one in opened]
+    return [Note(now, "engine", "gate", after.recipient, why, detail) for detail, why in lines]
+
+
+def _until(gate: ClosedGate) -> str:
+    if gate.until >= NEVER:
+        return f"{gate.reason}, without an end"
+    until = datetime.fromtimestamp(gate.until / 1000, UTC)
+    return f"{gate.reason}, until {until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _lane_note(before: LaneState, after: LaneState, now: int) -> Note | None:
     was, now_is = before.breaker.state, after.breaker.state
     if was is not now_is:
         detail = f"{was.value} -> {now_is.value}"

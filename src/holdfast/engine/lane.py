@@ -20,7 +20,7 @@ from holdfast.engine.timetable import Timetable
 from holdfast.model.attempt import FailureClass, Outcome
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Endpoint, Recipient
-from holdfast.model.lane import BreakerState, LaneState
+from holdfast.model.lane import BreakerState, ClosedGate, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 from holdfast.policy import downtime, priority
@@ -114,23 +114,40 @@ class Lane(PacedLane):
 
     def tick(self, now: int) -> bool:
         """Let time pass for the breaker; tell whether its state changed."""
-        if self.timetable is not None and self.timetable.tick(now, self.in_flight):
-            ramp = downtime.ramp(self.state.breaker, now=now, pace=self._pace())
-            if self._become(ramp):
-                return True
+        changed = False
+        if self.timetable is not None:
+            over = self.timetable.tick(now, self.in_flight)
+            changed = self._put_on_record(self.timetable.on_record())
+            if over:
+                ramp = downtime.ramp(self.state.breaker, now=now, pace=self._pace())
+                if self._become(ramp):
+                    return True
         breaker = self.state.breaker
         closed = breaker.state is BreakerState.CLOSED
         if closed and self.pacing.pace is None:
-            return False
-        changed = self._learns and self._move_pace(now)
+            return changed
+        changed = (self._learns and self._move_pace(now)) or changed
         if closed:
             return changed
         backlog = bool(self.buffered) or not self.emptied or self.next_due <= now
         breaker = breakers.tick(self.state.breaker, self.recipient.breaker, now, backlog=backlog)
         return self._become(breaker) or changed
 
+    def _put_on_record(self, closed: tuple[ClosedGate, ...]) -> bool:
+        """Keep which gates of the calendar are closed; tell whether that is news."""
+        if closed == self.state.closed:
+            return False
+        self.state = msgspec.structs.replace(self.state, closed=closed)
+        return True
+
     def next_change(self) -> int | None:
-        """Return when time alone will change breaker or pace, None while nothing limits it."""
+        """Return when time alone will change calendars, breaker or pace, None: it will not."""
+        change = self._next_change()
+        if self.timetable is None:
+            return change
+        return min(self.timetable.changes_at(), NEVER if change is None else change)
+
+    def _next_change(self) -> int | None:
         pace = self.pacing.pace
         if self.state.breaker.state is BreakerState.CLOSED and pace is None:
             return None

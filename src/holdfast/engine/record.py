@@ -158,6 +158,24 @@ def triggered_by(tried: Try) -> tuple[Trigger, str]:
     return Trigger.AUTOMATIC, "backoff" if delivery.attempt else "queue"
 
 
+def skipped(
+    delivery: Delivery, route: Route, endpoint: str, decision: Decision, *, context: str, now: int
+) -> Try:
+    """Return the try that was not made, for its event: outcome `skip`, at no time at all (S1.96).
+
+    It has the number that the try would have had, and is not counted among the delivery's tries.
+    """
+    outcome = Outcome(
+        Result.SKIP,
+        failure_class=FailureClass.BUSINESS,
+        reason=decision.reason,
+        code=decision.code,
+        message=decision.reason,
+    )
+    reply = Reply(now, now, 0.0)
+    return Try(delivery, route, endpoint, reply, outcome, probe=False, context=context)
+
+
 def _next_action(decision: Decision, now: int) -> NextAction:
     if decision.verb is Verb.SUCCEED and decision.reason is None:
         return _DONE

@@ -9,8 +9,8 @@ from typing import Final
 from holdfast.engine.cap import CapCount, name_of
 from holdfast.model.calendar import CapUse
 from holdfast.model.flow import Recipient
+from holdfast.model.lane import ClosedGate
 from holdfast.model.message import NEVER
-from holdfast.model.view import ClosedGate
 from holdfast.policy.decide import Gate
 from holdfast.policy.downtime import Downtime
 from holdfast.policy.hours import Calendar, business
@@ -106,6 +106,20 @@ class Timetable:
                 break
         over, self._over = self._over, False
         return over
+
+    def on_record(self) -> tuple[ClosedGate, ...]:
+        """Return the gates that are closed as of the last look, as they go on record."""
+        full = [
+            ClosedGate(Gate.CAP, cap.until, f"{cap.cap.reason} ({cap.name})")
+            for cap in self.caps
+            if cap.used >= cap.cap.maximum
+        ]
+        return (*self._closed, *full) if full else self._closed
+
+    def changes_at(self) -> int:
+        """Return when time alone will open or close one of them, `NEVER`: not within a year."""
+        full = (cap.until for cap in self.caps if cap.used >= cap.cap.maximum)
+        return min((self._until, *full))
 
     def delay_factor(self, now: int) -> float:
         """Return the factor on planned delays (S2.98, S2.99)."""

@@ -12,10 +12,10 @@ from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.rule import Signal
-from holdfast.model.view import ClosedGate, LaneView
+from holdfast.model.view import LaneView
 from holdfast.policy import cusum
 from holdfast.policy.decide import Gate
 from holdfast.store import Counts, EventQuery, Find, Note, Store

@@ -11,9 +11,8 @@ from holdfast.engine.book import Route
 from holdfast.engine.journal import SETUP_REFUSALS
 from holdfast.engine.lane import Lane
 from holdfast.model.delivery import Delivery
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
-from holdfast.model.view import ClosedGate
 from holdfast.policy.decide import Gate
 
 _BY_ROW: Final = frozenset(

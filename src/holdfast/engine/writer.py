@@ -164,10 +164,9 @@ class Writer:
         self._stir()
 
     def lane_changed(self, before: LaneState, after: LaneState) -> None:
-        """Queue a lane's new state, with an audit line when a gate opened or closed."""
+        """Queue a lane's new state, with audit lines when a gate opened or closed."""
         self.save_lane(after)
-        note = journal.lane_note(before, after, self._clock.now())
-        if note is not None:
+        for note in journal.lane_notes(before, after, self._clock.now()):
             self.note(note)
 
     def note(self, note: Note) -> None:

@@ -62,6 +62,20 @@ class Breaker(msgspec.Struct, frozen=True, gc=False):
     throttled: bool = False
 
 
+class ClosedGate(msgspec.Struct, frozen=True, gc=False):
+    """Something that keeps a lane or a delivery waiting.
+
+    Attributes:
+        gate: which; see `policy.decide.Gate`.
+        until: when it may open in ms since the epoch (`NEVER`: not by time alone).
+        reason: why, or what has to happen.
+    """
+
+    gate: str
+    until: int
+    reason: str | None = None
+
+
 class LaneState(msgspec.Struct, frozen=True, gc=False):
     """The persistent part of a lane.
 
@@ -80,6 +94,7 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
         learned: what it knows of its recipient.
         pace: how fast it may send, None: as fast as it likes.
         plan: why the present open period is as long as it is, None: no model was asked.
+        closed: the gates of the calendar that are on record as closed.
         most: most sends per second that it was seen to take for some seconds, 0: unknown.
     """
 
@@ -97,4 +112,5 @@ class LaneState(msgspec.Struct, frozen=True, gc=False):
     learned: Learned = Learned()
     pace: Pace | None = None
     plan: ProbePlan | None = None
+    closed: tuple[ClosedGate, ...] = ()
     most: float = 0.0

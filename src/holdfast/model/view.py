@@ -2,22 +2,8 @@
 
 import msgspec
 
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.learned import ProbePlan
-
-
-class ClosedGate(msgspec.Struct, frozen=True, gc=False):
-    """Something that keeps a lane or a delivery waiting.
-
-    Attributes:
-        gate: which; see `policy.decide.Gate`.
-        until: when it may open in ms since the epoch (`NEVER`: not by time alone).
-        reason: why, or what has to happen.
-    """
-
-    gate: str
-    until: int
-    reason: str | None = None
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
-from holdfast.model.lane import BreakerState
+from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.submission import Receipt, Routed, Submission
-from holdfast.model.view import ClosedGate, LaneView
+from holdfast.model.view import LaneView
 from holdfast.store import EventQuery, Find, Note, Pruned
 
 

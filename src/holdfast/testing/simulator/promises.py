@@ -8,7 +8,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from holdfast.model.attempt import Attempt
+from holdfast.model.attempt import Attempt, Result
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Catalog
 from holdfast.policy.decide import HINT_AS_DELAY_MS, Code
@@ -171,7 +171,7 @@ def _numbers(delivery: Delivery, attempts: list[Attempt], ledger: Ledger) -> Non
         if numbers != list(range(len(numbers))):
             text = f"{name} generation {generation} has the attempts {numbers}"
             ledger.broken(Promise.NUMBERS, text, name)
-    current = [a for a in attempts if not a.stale]
+    current = [a for a in attempts if not a.stale and a.outcome is not Result.SKIP]
     if [each.cumulative_attempt for each in current] != list(range(len(current))):
         ledger.broken(Promise.NUMBERS, f"{name}: cumulative numbers have a gap", name)
     if delivery.attempts != len(current):
