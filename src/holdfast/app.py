@@ -13,6 +13,7 @@ from holdfast.channels.http import HttpChannel
 from holdfast.clock import Clock, SystemClock
 from holdfast.config import Config, prepare_data
 from holdfast.engine.engine import Engine, check_pending
+from holdfast.engine.fleet import usual
 from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
@@ -144,6 +145,17 @@ async def _register(registry: Registry, vault: Vault, catalog: Catalog, now: int
     expected = known[0] if known else 0
     version = await registry.put_document(_CATALOG, vault.seal(body, _CATALOG), expected, now)
     log(LogEvent.CATALOG_CHANGED, version=version)
+
+
+def usual_outages(config: Config) -> dict[str, float]:
+    """Return recipient -> seconds in which three of four of its outages are over, as learned.
+
+    Only recipients whose own outages of a class are known are named; {} where there is no store.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    return usual(SqliteStore.saved_lanes(config.data / STORE_FILE))
 
 
 def migrate(config: Config) -> str:

@@ -1,11 +1,17 @@
 """`holdfast check`: exit codes and what it prints."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from holdfast.cli import main
+from holdfast.model.lane import LaneState
+from holdfast.model.learned import Learned, Tally
+from holdfast.policy import outage
+from holdfast.store import Batch
+from holdfast.stores.sqlite import SqliteStore
 
 URL = '[recipients.acme]\nurl = "{}"\n[flows.leads]\nsteps = [{{recipient = "acme"}}]\n'
 
@@ -54,3 +60,28 @@ def test_a_file_that_cannot_be_used_is_told_apart(
     """What Holdfast would refuse at its start has an exit code of its own."""
     assert run(tmp_path, "[recipients.acme]\n") == 2
     assert "recipients.acme.url" in capsys.readouterr().err
+
+
+def test_retries_are_compared_with_what_the_store_has_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The store is only looked into, also while it has an owner."""
+    tally = Tally()
+    for _ in range(20):
+        tally = outage.ended(tally, outage.PRIOR, 7_000_000, 7_200_000, 1)
+    state = LaneState("acme", learned=Learned(outages={"server": tally}))
+    text = URL.format("https://acme.example/") + '[policy]\nexhausted_while_down = "dead"\n'
+    text += "total_timeout = 3600.0\n"
+
+    async def fill() -> SqliteStore:
+        store = SqliteStore.open(tmp_path / "holdfast.db", inline=True)
+        ownership = await store.acquire(1)
+        await store.commit(Batch(ownership.epoch, 1, lanes=(state,)))
+        return store
+
+    assert run(tmp_path, text, "--data", str(tmp_path)) == 0
+    assert "as learned" not in capsys.readouterr().out
+    store = asyncio.run(fill())
+    assert run(tmp_path, text, "--data", str(tmp_path)) == 0
+    assert "of acme is usual, as learned" in capsys.readouterr().out
+    asyncio.run(store.close())

@@ -9,11 +9,13 @@ import msgspec
 import typer
 from rich.text import Text
 
+from holdfast.app import usual_outages
 from holdfast.cli import show as views
 from holdfast.cli.complaint import REFUSED
 from holdfast.cli.running import ConfigFile, Data
 from holdfast.config import load, source
-from holdfast.policy.lint import Finding, Severity, lint
+from holdfast.policy.finding import Finding, Severity
+from holdfast.policy.lint import lint
 
 _COLOURS: Final = {
     Severity.ERROR: "bold red",
@@ -39,12 +41,15 @@ def check(
 ) -> None:
     """Check the configuration and look for what is unwise in it, without starting anything.
 
+    Where the data folder has a store, retries are compared with the outages that were learned.
+
     Exit code 1 when a finding is an error (with --strict: or a warning), 2 when the file cannot
     be used at all.
     """
     path = file or config
-    catalog = load(path, os.environ, {"data": data}).catalog
-    found = lint(catalog, source(path, os.environ))
+    loaded = load(path, os.environ, {"data": data})
+    catalog = loaded.catalog
+    found = lint(catalog, source(path, os.environ), usual_outages(loaded))
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from holdfast.model.lane import LaneState
 from holdfast.model.learned import Tally
-from holdfast.policy import outage
+from holdfast.policy import forecast, outage
 
+KNOWN = 3.0
+"""So many outages make a usual one."""
 _NOTHING = Tally()
 
 
@@ -48,6 +50,28 @@ class Fleet:
     def outages(self, kind: str) -> float:
         """Return how many outages of a class are known."""
         return outage.outages(self._classes.get(kind, _NOTHING))
+
+
+def usual(states: Iterable[LaneState]) -> dict[str, float]:
+    """Return recipient -> seconds in which three of four of its outages are over.
+
+    Of a recipient's failure classes the one with most outages counts; fewer than `KNOWN` of them
+    say nothing.
+    """
+    known = list(states)
+    fleet = Fleet()
+    fleet.load(known)
+    found = {}
+    for state in known:
+        tallies = state.learned.outages
+        kind = max(tallies, key=lambda one: outage.outages(tallies[one]), default="")
+        if not kind or outage.outages(tallies[kind]) < KNOWN:
+            continue
+        hazards = outage.shrunk(fleet.parent(kind), tallies[kind])
+        within = forecast.recovery_ms(hazards, 0.0, 0, 0.75)
+        if within is not None:
+            found[state.recipient] = within / 1000
+    return found
 
 
 def _moved(

@@ -6,18 +6,17 @@ it into `RULES`.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import JitterKind, Policy, Strategy
-from holdfast.policy import precedence
+from holdfast.policy import lint_conditions, precedence
+from holdfast.policy.finding import Finding, Found, Severity, Subject
 
 USUAL_OUTAGE_S: Final = 600.0
 """An outage of this length is nothing special: retries should outlast it."""
+_BY_CLOCK: Final = frozenset({"day", "week", "month"})
 _LONG_TIMEOUT_S: Final = 120.0
 _LONG_AGE_S: Final = 14 * 86_400.0
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
@@ -27,56 +26,18 @@ _SECRET_KEY: Final = re.compile(r"^(token|password|value|secrets\.\d+)$")
 _REFERENCE: Final = re.compile(r"(env|file):")
 
 
-class Severity(StrEnum):
-    """How bad a finding is."""
-
-    ERROR = "error"
-    """Deliveries will fail."""
-    WARNING = "warning"
-    """It works until something goes wrong."""
-    HINT = "hint"
-    """Worth a look."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that is unwise.
-
-    Attributes:
-        severity: how bad it is.
-        rule: name of the rule that found it.
-        place: dotted path in the configuration.
-        what: what stands there.
-        why: what comes of it.
-        fix: what to do.
-    """
-
-    severity: Severity
-    rule: str
-    place: str
-    what: str
-    why: str
-    fix: str
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """What is looked at: the valid catalog, and the file as it was written."""
-
-    catalog: Catalog
-    raw: Mapping[str, Any]
-
-
-Found = Iterator[tuple[Severity, str, str, str, str]]
-"""(severity, place, what, why, fix)."""
-
-
-def lint(catalog: Catalog, raw: Mapping[str, Any]) -> list[Finding]:
+def lint(
+    catalog: Catalog, raw: Mapping[str, Any], usual: Mapping[str, float] | None = None
+) -> list[Finding]:
     """Return all findings, the worst first.
 
     Args:
         catalog: valid.
         raw: the tables of the file, references to secrets unresolved; {} when there is none.
+        usual: recipient -> seconds in which three of four of its outages were over, where that
+            was learned.
     """
-    subject = Subject(catalog, raw)
+    subject = Subject(catalog, raw, usual or {})
     found = [
         Finding(severity, rule.__name__, *rest)
         for rule in RULES
@@ -150,15 +111,18 @@ def immediate_retries(subject: Subject) -> Found:
 
 
 def short_window(subject: Subject) -> Found:
-    """Retries that end before a usual outage does."""
+    """Retries that end before a usual outage does, as learned of the recipient or in general."""
     for place, _, _, recipient, policy in _steps(subject):
         held = policy.exhausted_while_down == "hold" and recipient.breaker.enabled
-        if not held and policy.total_timeout < USUAL_OUTAGE_S:
+        learned = subject.usual.get(recipient.name)
+        usual = USUAL_OUTAGE_S if learned is None else learned
+        if not held and policy.total_timeout < usual:
+            whose = "is usual" if learned is None else f"of {recipient.name} is usual, as learned"
             yield (
                 Severity.WARNING,
                 f"{place}.policy.total_timeout",
                 f"retries end after {policy.total_timeout:g} s, and nothing holds the delivery",
-                f"an outage of {USUAL_OUTAGE_S:g} s is usual: what it meets is dead after it",
+                f"an outage of {usual:.3g} s {whose}: what it meets is dead after it",
                 'set exhausted_while_down = "hold" with the breaker on, or a longer total_timeout',
             )
 
@@ -280,6 +244,29 @@ def odd_weight(subject: Subject) -> Found:
                 f"weight {recipient.weight:g}, the least is {min(weights):g}",
                 "when slots are scarce the others get a twentieth or less",
                 "use weights within 1 to 10",
+            )
+
+
+def hours_without_zone(subject: Subject) -> Found:
+    """Times of day on nobody's clock go by UTC; a zone that does not exist is refused at load."""
+    raw = subject.raw.get("recipients", {})
+    for place, recipient in _recipients(subject):
+        if recipient.zone != "UTC" or "zone" in raw.get(recipient.name, {"zone": ""}):
+            continue
+        hours, maintenance = recipient.hours, recipient.maintenance
+        named = (
+            ("hours", hours is not None and hours.zone is None),
+            ("maintenance", maintenance is not None and maintenance.zone is None),
+            ("retry_windows", bool(recipient.retry_windows)),
+            ("caps", any(one.zone is None and one.per in _BY_CLOCK for one in recipient.caps)),
+        )
+        for key in (key for key, given in named if given):
+            yield (
+                Severity.WARNING,
+                f"{place}.zone",
+                f"{key} without a zone",
+                "its times are UTC, and move by an hour against the partner's clock in summer",
+                'set zone, such as "Europe/Berlin"; "UTC" where that is meant',
             )
 
 
@@ -427,6 +414,7 @@ RULES: Final[tuple[Callable[[Subject], Found], ...]] = (
     concurrency_over_limit,
     unused,
     odd_weight,
+    hours_without_zone,
     plain_http,
     private_addresses,
     long_timeout,
@@ -435,5 +423,9 @@ RULES: Final[tuple[Callable[[Subject], Found], ...]] = (
     stripped_field,
     unmasked_field,
     slow_step,
+    lint_conditions.unmatched_rule,
+    lint_conditions.missing_field,
+    lint_conditions.constant_condition,
+    lint_conditions.unknown_name,
 )
 """Every rule; a new one only has to be added here."""

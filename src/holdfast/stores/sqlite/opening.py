@@ -82,6 +82,15 @@ def version(path: Path) -> int:
         connection.close()
 
 
+def looked_into(path: Path) -> apsw.Connection | None:
+    """Return a connection that only looks, beside an owner; None: no file of this version."""
+    if version(path) != len(migrations()):
+        return None
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(_BUSY_MS)
+    return connection
+
+
 def migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date; a new file gets all of it.
 

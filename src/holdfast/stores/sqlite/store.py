@@ -146,6 +146,22 @@ class SqliteStore:
         """Return the schema version of a file, 0 when there is none yet."""
         return opening.version(path)
 
+    @staticmethod
+    def saved_lanes(path: Path) -> list[LaneState]:
+        """Return the lanes as a file has them, without opening the store; none without a file.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        with translated():
+            connection = opening.looked_into(path)
+            if connection is None:
+                return []
+            try:
+                return reading.lane_states(connection)
+            finally:
+                connection.close()
+
     def abandon(self) -> apsw.Connection:
         """Let go as a killed process would and return the connection; only of inline stores."""
         connection = self._writer.connection
