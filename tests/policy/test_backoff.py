@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.flow import Catalog, Endpoint, Recipient
+from holdfast.model.learned import BINS
 from holdfast.model.policy import JitterKind, Phase, Policy, PolicySettings, Strategy
 from holdfast.policy import precedence
 from holdfast.policy.backoff import FULL_FLOOR, plan, schedule
+from holdfast.policy.outage import Hazards
 
 PARTNER = Recipient(name="acme", endpoints=(Endpoint(url="https://acme.example/"),))
 
@@ -187,12 +189,19 @@ def policies(draw: st.DrawFn) -> Policy:
     return Policy(**values, origin={}, id="x")
 
 
-@given(policies(), st.integers(1, 10_000), st.integers(0, 10**7), st.integers(0, 100))
+@given(
+    policies(),
+    st.integers(1, 10_000),
+    st.integers(0, 10**7),
+    st.integers(0, 100),
+    learned=st.none() | st.lists(st.floats(1e-8, 10), min_size=BINS, max_size=BINS).map(tuple),
+    age=st.integers(-1, 10**10),
+)
 def test_every_delay_is_between_zero_and_the_cap(
-    chosen: Policy, n: int, last: int, seed: int
+    chosen: Policy, n: int, last: int, seed: int, *, learned: Hazards | None, age: int
 ) -> None:
-    """Whatever is configured: 0 <= low <= draw <= high <= cap, in whole ms, for any retry."""
-    window = plan(chosen, n, last, random.Random(seed))
+    """Whatever is configured and learned: 0 <= low <= draw <= high <= cap, for any retry."""
+    window = plan(chosen, n, last, random.Random(seed), hazards=learned, age_ms=age)
     caps = [chosen.max_interval]
     if chosen.strategy is Strategy.HYBRID:
         caps = [part.max_interval or chosen.max_interval for part in chosen.phases]
