@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 ROOT: Final = Path(__file__).parents[1]
 
-SCENARIOS: Final = ("delivering", "intake", "batch", "backlog", "latency", "fairness")
+SCENARIOS: Final = ("delivering", "intake", "batch", "backlog", "latency", "fairness", "deciding")
 QUICK: Final = Size(scale=0.1, rounds=2)
 
 

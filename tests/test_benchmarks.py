@@ -20,6 +20,11 @@ TARGETS: Final = {
         "start of the process to the first delivery",
     },
     "latency": {"accepted to received, p50", "accepted to received, p99"},
+    "deciding": {
+        "CPU of deciding, without rules",
+        "CPU of the first rule that applies",
+        "CPU of each of 8 rules that apply",
+    },
     "fairness": {"posted to received, p99, with against without"},
 }
 """Scenario -> the figures that have a target."""

@@ -347,3 +347,13 @@ def test_a_rule_that_holds_is_a_reason_why_not_now() -> None:
             assert ("rule", delivery.due_at) in [(gate.gate, gate.until) for gate in gates]
 
     run(main(), rig.clock)
+
+
+def test_a_rule_may_name_the_strategy_adaptive() -> None:
+    """From then on the learned hazards give the delay, drawn from their own window (S1.31)."""
+    one = rule("attempt.streak >= 2", "learned", strategy=Strategy.ADAPTIVE)
+    _, events = played(Rig(ruled(one), always(503)), 60)
+    windows = [event["jitter"] for event in events if event["counted"] and event.get("jitter")]
+    assert windows[0]["low_ms"] == windows[0]["high_ms"]  # the policy of these tests has no jitter
+    assert windows[1]["low_ms"] < windows[1]["high_ms"]
+    assert events[1]["rules"][0]["after"] == "adaptive"

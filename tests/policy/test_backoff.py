@@ -190,15 +190,15 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 @given(
-    policies(),
-    st.integers(1, 10_000),
-    st.integers(0, 10**7),
-    st.integers(0, 100),
+    chosen=policies(),
+    n=st.integers(1, 10_000),
+    last=st.integers(0, 10**7),
+    seed=st.integers(0, 100),
     learned=st.none() | st.lists(st.floats(1e-8, 10), min_size=BINS, max_size=BINS).map(tuple),
     age=st.integers(-1, 10**10),
 )
 def test_every_delay_is_between_zero_and_the_cap(
-    chosen: Policy, n: int, last: int, seed: int, *, learned: Hazards | None, age: int
+    *, chosen: Policy, n: int, last: int, seed: int, learned: Hazards | None, age: int
 ) -> None:
     """Whatever is configured and learned: 0 <= low <= draw <= high <= cap, for any retry."""
     window = plan(chosen, n, last, random.Random(seed), hazards=learned, age_ms=age)

@@ -84,10 +84,40 @@ def test_the_permanent_share_grows_with_age_and_with_what_was_given_up() -> None
 
 def test_it_stops_to_pay_when_waiting_does_not_help() -> None:
     """A cheap try for a dear delivery goes on; a dear one for little stops."""
-    go_on = probing.worth(outage.PRIOR, 0.02, 0, value=100, half_life_s=math.inf, cost=1)
-    assert 80 < go_on < 100
-    stop = probing.worth(outage.PRIOR, 0.99, 5 * DAY, value=1, half_life_s=3600, cost=1)
-    assert stop == 0
+    assert probing.pays(outage.PRIOR, 0.02, 0, value=100, half_life_s=math.inf, cost=1)
+    assert not probing.pays(outage.PRIOR, 0.99, 5 * DAY, value=2, half_life_s=3600, cost=1)
+
+
+def backwards(share: float, age_ms: float, value: float, half_life_s: float, cost: float) -> float:
+    """Return J(t) of algorithms 3.6 by backward induction, the long way."""
+    first = max(1000.0, age_ms)
+    step = (30 * DAY / first) ** (1 / probing.AGES)
+    ages = [first * step**n for n in range(probing.AGES + 1)]
+    alive = [share + (1 - share) * outage.survival(outage.PRIOR, age) for age in ages]
+    values = [value * 0.5 ** ((age - age_ms) / 1000 / half_life_s) for age in ages]
+    best = [0.0] * len(ages)
+    for i in range(probing.AGES - 1, -1, -1):
+        for j in range(i + 1, len(ages)):
+            p = 1 - alive[j] / alive[i]
+            best[i] = max(best[i], -cost + p * values[j] + (1 - p) * best[j])
+    return best[0]
+
+
+@settings(deadline=None)
+@given(
+    share=st.floats(0, 1),
+    age=st.floats(0, 29 * DAY),
+    value=st.floats(0.01, 1000),
+    half_life_s=st.just(math.inf) | st.floats(1, 1e7),
+)
+def test_going_on_pays_exactly_where_a_single_try_does(
+    *, share: float, age: float, value: float, half_life_s: float
+) -> None:
+    """The short way agrees with the backward induction, up to its rounding."""
+    found = backwards(share, age, value, half_life_s, 1.0)
+    if not 0 < found < 1e-9:
+        pays = probing.pays(outage.PRIOR, share, age, value=value, half_life_s=half_life_s, cost=1)
+        assert pays is (found > 0)
 
 
 def lomax(alpha: float, scale: float) -> tuple[Callable[[random.Random], float], outage.Hazards]:

@@ -41,7 +41,7 @@ _ADAPTS: Final = frozenset({Strategy.ADAPTIVE, Strategy.HYBRID})
 
 
 class Flight(msgspec.Struct, frozen=True, gc=False):
-    """A send on the wire; `started` in ms since the epoch."""
+    """A send on the wire; `started` in ms since the epoch, `value` of the message."""
 
     lane: Lane
     delivery: Delivery
@@ -51,6 +51,7 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
     probe: bool
     task: asyncio.Task[None] | None
     ruled: Ruled | None = None
+    value: float = 0.0
 
 
 class Executor:
@@ -256,6 +257,7 @@ class Executor:
             record.is_probe(lane),
             asyncio.current_task(),
             ruled,
+            waiting.message.value,
         )
         if lane.limiter is not None:
             lane.limiter.began(now)
@@ -320,6 +322,7 @@ class Executor:
             flight.probe,
             context,
             refunded,
+            value=flight.value,
         )
         if flight.ruled is None:
             decision = self._decide(tried, lane, now, flight.route.policy)
@@ -379,15 +382,17 @@ class Executor:
         delivery = tried.delivery
         if not delivery.first_attempt_at:
             delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
-        adapts = policy.strategy in _ADAPTS and not tried.outcome.ok
+        adapts = policy.strategy in _ADAPTS or policy.cost_stop is not None
+        kind = tried.outcome.failure_class if adapts and not tried.outcome.ok else None
         return decide(
             delivery,
             tried.outcome,
             policy,
-            lane.facts(now, tried.outcome.failure_class if adapts else None),
+            lane.facts(now, kind),
             now=now,
             active_ms=record.active_ms(tried),
             rng=self._rng,
+            value=tried.value,
         )
 
     def _teach(self, lane: Lane, tried: record.Try, decision: Decision, now: int) -> bool:

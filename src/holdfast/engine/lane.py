@@ -21,9 +21,10 @@ from holdfast.model.attempt import FailureClass, Outcome
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Endpoint, Recipient
 from holdfast.model.lane import BreakerState, ClosedGate, LaneState
+from holdfast.model.learned import Tally
 from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
-from holdfast.policy import downtime, priority
+from holdfast.policy import downtime, outage, priority
 from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
@@ -414,6 +415,11 @@ class Lane(PacedLane):
     def facts(self, now: int, kind: FailureClass | None = None) -> LaneFacts:
         """Return what `decide` needs to know; with a failure class also what is learned of it."""
         breaker = self.state.breaker
+        hazards = None if kind is None else self.learning.hazards(kind)
+        permanent = 0.0
+        if kind is not None and hazards is not None:
+            tally = self.state.learned.outages.get(kind, Tally())
+            permanent = outage.permanent(tally, hazards, 0)
         return LaneFacts(
             breaker=breaker.state,
             retry_at=breaker.retry_at,
@@ -421,7 +427,8 @@ class Lane(PacedLane):
             setup_held=self.state.auth_failures >= SETUP_REFUSALS,
             breaker_enabled=self.recipient.breaker.enabled,
             delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
-            hazards=None if kind is None else self.learning.hazards(kind),
+            hazards=hazards,
+            permanent=permanent,
         )
 
     def sight(self, pending: int) -> LaneSight:

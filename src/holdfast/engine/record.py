@@ -44,6 +44,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
         refunded: counted tries that were given back to the delivery.
         rules: what rules changed about it.
         plan: when the lane probes next, where this try decided that.
+        value: of the message.
     """
 
     delivery: Delivery
@@ -56,6 +57,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
     refunded: int = 0
     rules: tuple[RuleMark, ...] = ()
     plan: ProbePlan | None = None
+    value: float = 0.0
 
 
 def successor(tried: Try, decision: Decision, original: str, now: int) -> Delivery:

@@ -143,7 +143,7 @@ class Rulings:
         ruled = Ruled(rules, waiting.message, payload=payload, streak=streak)
         if not rules.send.asked:
             return ruled
-        scene = self._scene(ruled, route, lane, delivery, now=now)
+        scene = self._scene(ruled, route, lane, delivery, now=now, streak=ruled.streak)
         hold, failed = self._ask(rules.send, scene)
         usual = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
         sending = effect.sending(hold, scene, usual.name, lane.state.disabled)
@@ -206,10 +206,9 @@ class Rulings:
         passes = outcome.retryable and outcome.failure_class is not FailureClass.CANCELLED
         if not (panel.asked and passes):
             return Verdict(route.policy, marks=marks)
-        seen = msgspec.structs.replace(ruled, streak=_longer(ruled.streak, delivery, outcome))
-        hold, failed = self._ask(
-            panel, self._scene(seen, route, lane, delivery, now=now, outcome=outcome)
-        )
+        streak = _longer(ruled.streak, delivery, outcome)
+        scene = self._scene(ruled, route, lane, delivery, now=now, outcome=outcome, streak=streak)
+        hold, failed = self._ask(panel, scene)
         policy = route.policy
         changed: effect.Marks = ()
         if delivery.policy is None:
@@ -235,15 +234,16 @@ class Rulings:
         delivery: Delivery,
         *,
         now: int,
+        streak: int | None,
         outcome: Outcome | None = None,
     ) -> Scene:
-        names = ruled.rules.send.facts | ruled.rules.failure.facts
-        system = SystemSight()
-        if not names.isdisjoint(_SYSTEM):
+        rules = ruled.rules
+        system = _NO_SYSTEM
+        if rules.system:
             sample = self._system(now, delivery.id[4:16])
             system = SystemSight(sample.cpu, sample.memory, sample.busy)
-        sight = LaneSight()
-        if not names.isdisjoint(_LANE):
+        sight = _NO_LANE
+        if rules.lane:
             sight = lane.sight(self._pending(delivery.recipient))
         return Scene(
             message=ruled.message,
@@ -253,7 +253,7 @@ class Rulings:
             now=now,
             step_type=route.step.step_type,
             outcome=outcome,
-            streak=ruled.streak,
+            streak=streak,
             lane=sight,
             system=system,
             signals=self._signals(),
@@ -282,17 +282,8 @@ class Rulings:
             self._meter.rules[mark.rule, mark.effect] += 1
 
 
-_SYSTEM: Final = frozenset({"system.cpu", "system.memory", "system.busy"})
-_LANE: Final = frozenset(
-    {
-        "lane.breaker",
-        "lane.failure_share",
-        "lane.p_success",
-        "lane.pending",
-        "lane.in_flight",
-        "lane.rate",
-    }
-)
+_NO_SYSTEM: Final = SystemSight()
+_NO_LANE: Final = LaneSight()
 
 
 def _admitted(sending: effect.Sending, route: Route, message: Message, now: int) -> effect.Sending:

@@ -116,6 +116,18 @@ class ResponseMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     reference_path: str | None = None
 
 
+class CostStop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When going on is not worth its cost any more (S1.93, algorithms 3.6).
+
+    Attributes:
+        attempt_cost: of one more try, in the unit of the message's `value`.
+        half_life: seconds in which the value of a delivery halves, None: it keeps its value.
+    """
+
+    attempt_cost: float
+    half_life: float | None = None
+
+
 class PolicySettings(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 ):
@@ -143,6 +155,8 @@ class PolicySettings(
         max_age: seconds of wall time after which a delivery is dead `EXPIRED`.
         exhausted_while_down: what happens to a delivery that runs out of retries on a lane
             without a success since its first attempt.
+        cost_stop: when a delivery goes to review because trying on is not worth its cost;
+            default: never. A message without a value (0) is not asked.
     """
 
     template: str | None = None
@@ -164,6 +178,7 @@ class PolicySettings(
     max_hint: float | None = None
     max_age: float | None = None
     exhausted_while_down: Literal["hold", "dead"] | None = None
+    cost_stop: CostStop | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +205,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_hint: float
     max_age: float
     exhausted_while_down: Literal["hold", "dead"]
+    cost_stop: CostStop | None
     origin: dict[str, str]
     id: str
 

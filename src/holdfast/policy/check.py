@@ -19,6 +19,7 @@ from holdfast.model.attempt import FailureClass
 from holdfast.model.flow import BasicAuth, BearerAuth, Endpoint, Limits, Recipient
 from holdfast.model.policy import (
     BreakerSettings,
+    CostStop,
     Phase,
     PolicySettings,
     ResponseMapping,
@@ -119,8 +120,17 @@ def settings(value: PolicySettings, limits: Limits, field: str, note: str = "") 
             _condition(word, f"{field}.{key}.{index}")
     for index, rule in enumerate(value.rules or ()):
         _rule(rule, limits, f"{field}.rules.{index}")
+    _cost_stop(value.cost_stop, f"{field}.cost_stop")
     if value.response is not None:
         _mapping(value.response, f"{field}.response")
+
+
+def _cost_stop(value: CostStop | None, field: str) -> None:
+    if value is None:
+        return
+    number(f"{field}.attempt_cost", value.attempt_cost, 1e-6, 1e6)
+    if value.half_life is not None:
+        number(f"{field}.half_life", value.half_life, 1, 1e8)
 
 
 def _phase(phase: Phase, limits: Limits, field: str, *, last: bool) -> None:

@@ -5,6 +5,7 @@ after it took note of the outcome, the time and the randomness. Rules: design 2 
 C6, C39; algorithms section 3.1.
 """
 
+import math
 import random
 from enum import StrEnum
 from typing import Final
@@ -19,6 +20,7 @@ from holdfast.model.policy import Policy
 from holdfast.policy import backoff
 from holdfast.policy.breaker import health
 from holdfast.policy.outage import Hazards
+from holdfast.policy.probing import pays
 
 HINT_AS_DELAY_MS: Final = 300_000
 """A partner's hint up to this is a delay; a longer one is a hold until that time (C6)."""
@@ -43,6 +45,8 @@ class Code(StrEnum):
     """The payload was purged or does not open (C17)."""
     PREDECESSOR = "PREDECESSOR"
     """The step before it ended without success."""
+    NOT_WORTH_IT = "NOT_WORTH_IT"
+    """Trying on costs more than it can bring (`cost_stop`, S1.93)."""
     CANCELLED = "CANCELLED"
     """A person gave it up."""
     LIKELY_DELIVERED = "LIKELY_DELIVERED"
@@ -117,6 +121,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
         breaker_enabled: false for tests of exact sequences.
         delay_factor: on planned delays, by the recipient's hours (S2.98, S2.99).
         hazards: how recoveries of the outcome's class spread over time, as learned.
+        permanent: share of such failures that waiting does not end, as learned.
     """
 
     breaker: BreakerState
@@ -126,6 +131,7 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
     breaker_enabled: bool = True
     delay_factor: float = 1.0
     hazards: Hazards | None = None
+    permanent: float = 0.0
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -183,6 +189,7 @@ def decide(  # noqa: PLR0911  # the one place of branching
     now: int,
     active_ms: int,
     rng: random.Random,
+    value: float = 0.0,
 ) -> Decision:
     """Return what happens to `delivery` after `outcome`.
 
@@ -194,6 +201,7 @@ def decide(  # noqa: PLR0911  # the one place of branching
         now: ms since the epoch.
         active_ms: the delivery's active time including this try.
         rng: draws the jitter.
+        value: of the message, 0: unknown; only `cost_stop` asks for it.
     """
     if outcome.ok:
         return _DONE
@@ -212,7 +220,8 @@ def decide(  # noqa: PLR0911  # the one place of branching
     if _down(outcome, lane):
         until = lane.retry_at if now < lane.retry_at < NEVER else now
         return _hold(until, Gate.BREAKER, "the recipient is down")
-    return _retry(delivery, outcome, policy, lane, now=now, active_ms=active_ms, rng=rng)
+    stopped = _stopped(delivery, outcome, policy, lane, now=now, value=value)
+    return stopped or _retry(delivery, outcome, policy, lane, now=now, active_ms=active_ms, rng=rng)
 
 
 def _hold(until: int, gate: Gate, reason: str) -> Decision:
@@ -311,17 +320,46 @@ def _planned(used: int, policy: Policy, factor: float) -> str:
     return f"retry {used} of {policy.max_retries}{by_hours}"
 
 
+def _stopped(
+    delivery: Delivery,
+    outcome: Outcome,
+    policy: Policy,
+    lane: LaneFacts,
+    *,
+    now: int,
+    value: float,
+) -> Decision | None:
+    """End a delivery whose expected value of going on is 0, for review (algorithms 3.6)."""
+    stop = policy.cost_stop
+    if stop is None or value <= 0 or lane.hazards is None:
+        return None
+    if _blames_lane(delivery, outcome, policy, lane):
+        return None  # what the lane holds costs no tries
+    half_life = math.inf if stop.half_life is None else stop.half_life
+    left = value * 0.5 ** ((now - delivery.created_at) / 1000 / half_life)
+    age_ms = max(0, now - (delivery.first_attempt_at or now))
+    cost = stop.attempt_cost
+    if pays(lane.hazards, lane.permanent, age_ms, value=left, half_life_s=half_life, cost=cost):
+        return None
+    told = f"no try pays: worth {left:.4g} now, {cost:g} a try, after {age_ms} ms"
+    return Decision(Verb.DIE, "dead_letter", code=Code.NOT_WORTH_IT, reason=told)
+
+
+def _blames_lane(delivery: Delivery, outcome: Outcome, policy: Policy, lane: LaneFacts) -> bool:
+    """Tell whether a failure is the lane's: it has taken nothing since the first try."""
+    return (
+        policy.exhausted_while_down == "hold"
+        and lane.breaker_enabled
+        and lane.last_success_at < delivery.first_attempt_at
+        and health(outcome) is False
+    )
+
+
 def _exhausted(
     delivery: Delivery, outcome: Outcome, policy: Policy, lane: LaneFacts, limit: str
 ) -> Decision:
     """Give up; or, when the recipient took nothing since the first try, blame the lane and hold."""
-    silent = lane.last_success_at < delivery.first_attempt_at
-    if (
-        policy.exhausted_while_down == "hold"
-        and lane.breaker_enabled
-        and silent
-        and health(outcome) is False
-    ):
+    if _blames_lane(delivery, outcome, policy, lane):
         return Decision(
             verb=Verb.HOLD,
             action="hold",

@@ -41,6 +41,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "max_hint": 86_400.0,
     "max_age": 72 * 3600.0,
     "exhausted_while_down": "hold",
+    "cost_stop": None,
 }
 """What holds where nobody says anything (S2.16-S2.20). `increment` follows `initial_delay`."""
 

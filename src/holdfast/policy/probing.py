@@ -89,7 +89,7 @@ def plan(
     )
 
 
-def worth(
+def pays(
     hazards: outage.Hazards,
     share: float,
     age_ms: float,
@@ -97,11 +97,15 @@ def worth(
     value: float,
     half_life_s: float,
     cost: float,
-) -> float:
-    """Return what it is worth to go on trying at that age; 0: stop (algorithms 3.6).
+) -> bool:
+    """Tell whether going on is worth anything at that age (algorithms 3.6); no: stop.
 
-    Backward induction over log-spaced ages: `J(t) = max(0, max_x -c + p V + (1 - p) J(t + x))`,
-    p being the chance that a try at t + x finds it well, with the permanent `share` taken out.
+    The value of going on is `J(t) = max(0, max_x -c + p V + (1 - p) J(t + x))`, p being the
+    chance that a try at t + x finds it well, with the permanent `share` taken out. It is above 0
+    exactly where a single try at some age pays, `p V > c`: where several pay together, the first
+    of them does not, and the others do once it failed, a single try at the age of one of those
+    pays as well, since its chance includes what the first would have found. So nothing has to be
+    computed backwards; a test compares.
 
     Args:
         hazards: of recovery.
@@ -112,15 +116,13 @@ def worth(
         cost: of a try.
     """
     top = 30 * 86_400_000.0
-    if age_ms >= top:
-        return 0.0
-    step = (top / max(1000.0, age_ms)) ** (1 / AGES)
-    ages = [max(1000.0, age_ms) * step**n for n in range(AGES + 1)]
-    alive = [share + (1 - share) * outage.survival(hazards, age) for age in ages]
-    values = [value * 0.5 ** ((age - age_ms) / 1000 / half_life_s) for age in ages]
-    best = [0.0] * len(ages)
-    for i in range(AGES - 1, -1, -1):
-        for j in range(i + 1, AGES + 1):
-            p = 1 - alive[j] / alive[i]
-            best[i] = max(best[i], -cost + p * values[j] + (1 - p) * best[j])
-    return best[0]
+    if age_ms >= top or value <= cost:
+        return False
+    first = max(1000.0, age_ms)
+    alive = share + (1 - share) * outage.survival(hazards, first)
+    for n in range(AGES, 0, -1):
+        age = first * (top / first) ** (n / AGES)
+        p = 1 - (share + (1 - share) * outage.survival(hazards, age)) / alive
+        if p * value * 0.5 ** ((age - age_ms) / 1000 / half_life_s) > cost:
+            return True
+    return False

@@ -79,6 +79,8 @@ class RuleSet(msgspec.Struct, frozen=True, gc=False):
         failure: asked after a failure that may pass.
         payload: dotted paths that any of them reads.
         streak: one of them looks at `attempt.streak`.
+        lane: one of them looks at the lane.
+        system: one of them looks at the machine.
     """
 
     accept: Panel
@@ -86,6 +88,8 @@ class RuleSet(msgspec.Struct, frozen=True, gc=False):
     failure: Panel
     payload: tuple[str, ...]
     streak: bool
+    lane: bool
+    system: bool
 
 
 def select(catalog: Catalog, flow: str, recipient: str) -> RuleSet | None:
@@ -98,12 +102,16 @@ def select(catalog: Catalog, flow: str, recipient: str) -> RuleSet | None:
     if not rules:
         return None
     accept, send, failure = (_panel(rules, moment) for moment in Moment)
+    names = send.facts | failure.facts
+    looked_at = {name.partition(".")[0] for name in names}
     return RuleSet(
         accept,
         send,
         failure,
         tuple(dict.fromkeys(path for rule in rules for path in rule.payload)),
-        "attempt.streak" in send.facts | failure.facts,
+        "attempt.streak" in names,
+        "lane" in looked_at,
+        "system" in looked_at,
     )
 
 
