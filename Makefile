@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEV := $(VENV)/.dev
 
-.PHONY: help run test check bench docs lock clean format
+.PHONY: help run test check bench lab docs lock clean format
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -36,6 +36,9 @@ test: check  ## everything, with real processes, servers and simulations
 
 bench: $(DEV)  ## measure; writes docs/reference/benchmarks.md, JSON and plots
 	$(BIN)/python benchmarks/run.py
+
+lab: $(DEV)  ## simulate every scenario and policy: an hour; writes docs/explanation/lab-results.md
+	$(BIN)/python benchmarks/lab_table.py
 
 docs: $(DEV)  ## regenerate the generated pages and the OpenAPI file
 	$(BIN)/python docs/generate.py

@@ -66,6 +66,29 @@ def test_run_prints_tables(scenario: str, capsys: pytest.CaptureFixture[str]) ->
     assert all(word in text for word in ("mine: a small blip", "Wasted/msg", "Ratios", "B2"))
 
 
+@pytest.mark.slow
+def test_real_compares_with_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`lab real` runs a scenario over sockets and shows each figure beside the model's."""
+    file = tmp_path / "mine.toml"
+    file.write_text('id = "mine"\ntitle = "all is well"\n[[partners]]\nrates = [[6.0, 20.0]]\n')
+    lab("real", str(file), "--times", "2", "--seeds", "1")
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("mine: all is well", "Real by model", "delivered"))
+    lab("real", str(file), "--times", "2", "--seeds", "1", "--json")
+    (found,) = json.loads(capsys.readouterr().out)
+    rows = {row["what"]: row for row in found["rows"]}
+    assert rows["delivered"]["real"] == rows["delivered"]["model"] > 0
+    assert rows["failed"]["real"] == 0
+
+
+def test_real_refuses_what_no_socket_can_show(capsys: pytest.CaptureFixture[str]) -> None:
+    """A partner that refuses connections cannot be shown by a socket that listens."""
+    with pytest.raises(SystemExit) as left:
+        main(["lab", "real", "S1"])
+    assert left.value.code == 2
+    assert "takes connections" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "allowed"),
     [(("S99",), "S1, S2"), (("S1", "--baseline", "B99"), "B10"), (("none.toml",), "readable")],

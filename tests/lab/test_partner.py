@@ -90,3 +90,14 @@ def test_hints_are_told_in_turn() -> None:
     lies = ("0", "soon")
     one = partner(Span(0, 1000, Fault(hints=lies)))
     assert [one.ask(at).retry_after for at in range(4)] == ["0", "soon", "0", "soon"]
+
+
+def test_a_liar_answers_in_turn() -> None:
+    """It takes what it likes and says what it likes, in turn; its 429 are counted."""
+    fault = Fault(kind="liar", answers=(200, 429), hints=("9",), fields=("r=0;t=99", "?", "x"))
+    one = partner(Span(0, 1000, fault))
+    answers = [one.ask(at) for at in range(4)]
+    assert [answer.status for answer in answers] == [200, 429, 200, 429]
+    assert [answer.rate_limit for answer in answers] == ["r=0;t=99", "?", "x", "r=0;t=99"]
+    assert {answer.retry_after for answer in answers} == {"9"}
+    assert (one.limited, one.failed) == ({0: 2}, {0: 2})

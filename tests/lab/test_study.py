@@ -58,7 +58,7 @@ def test_the_oracle_is_the_bound() -> None:
 def test_a_seed_gives_the_same_run_again() -> None:
     """The same seed gives the same figures and series, another seed others."""
     first, again = (played(SMALL, "B2", "B10") for _ in range(2))
-    assert first == again
+    assert (first.figures, first.series) == (again.figures, again.series)
     assert played(SMALL, "B2", "B10", seed=2).figures != first.figures
 
 
@@ -87,8 +87,8 @@ def test_poison_dies_and_good_messages_do_not() -> None:
     """A 422 costs one send with Holdfast, and no good message dies of it."""
     poisoned = Profile(rates=((60.0, 10.0),), poison=Poison(share=0.1))
     figures = played(Scenario(id="T", title="", partners=(poisoned,)), "B1").figures
-    assert (figures[NAME].sends_of_dead, figures[NAME].false_dead) == (1, 0)
-    assert figures["B1"].sends_of_dead == 4
+    assert (figures[NAME].sends_of_lost, figures[NAME].false_dead) == (1, 0)
+    assert figures["B1"].sends_of_lost == 4
 
 
 def test_a_key_that_is_set_right_lets_the_lane_go_on() -> None:
@@ -105,7 +105,7 @@ def test_a_policy_of_ones_own_is_used() -> None:
     sick = Profile(rates=((60.0, 5.0),), poison=Poison(share=0.1, answer=500))
     scenario = Scenario(id="T", title="", partners=(sick,))
     given = Setup(policy=PolicySettings(max_retries=1), recipient={"breaker": {"enabled": False}})
-    assert played(scenario, "B0", given=given).figures[NAME].sends_of_dead == 2
+    assert played(scenario, "B0", given=given).figures[NAME].sends_of_lost == 2
 
 
 def test_every_scenario_of_the_issue_is_shipped() -> None:

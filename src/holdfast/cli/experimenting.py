@@ -1,4 +1,4 @@
-"""`lab list` and `lab run`: what would a policy do to a partner, and the partner to it?"""
+"""`lab list`, `run`, `real`: what would a policy do to a partner, and the partner to it?"""
 
 import sys
 from pathlib import Path
@@ -11,31 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from holdfast.lab.compare import Comparison, Interval
+    from holdfast.lab.compare import Comparison
+    from holdfast.lab.real import Check
     from holdfast.lab.study import Done, Job
 
 # ruff: noqa: PLC0415  # the engine is imported where it is used: `holdfast ls` should not wait
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-_COLUMNS = (
-    ("recovered", "Recovered", "share"),
-    ("tts_p50_s", "Median s", "plain"),
-    ("tts_p99_s", "p99 s", "plain"),
-    ("drain", "Drain", "plain"),
-    ("wasted_per_message", "Wasted/msg", "plain"),
-    ("peak", "Peak", "plain"),
-    ("unwell_s", "Unwell s", "plain"),
-    ("goodput", "Goodput", "share"),
-    ("quota_used", "Quota", "share"),
-    ("limited", "429", "share"),
-    ("collateral_p99_s", "Others p99 s", "plain"),
-    ("detect_s", "Seen after s", "plain"),
-    ("sends_of_dead", "Sends/dead", "plain"),
-    ("false_dead", "False dead", "share"),
-    ("cost_balanced", "Cost", "plain"),
-)
 _WIDTH = 150
-_RATIOS = ("wasted_per_message", "tts_p50_s", "tts_p99_s", "peak", "cost_balanced")
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +26,7 @@ def register(app: typer.Typer) -> None:
     lab = typer.Typer(help="Simulate policies against modelled partners, and compare them.")
     lab.command("list")(list_)
     lab.command("run")(run)
+    lab.command("real")(real)
     app.add_typer(lab, name="lab")
 
 
@@ -109,6 +93,38 @@ def run(
             console.print(_ratio_table(comparison))
 
 
+def real(
+    scenario: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="Ids such as S2, or .toml files.")
+    ],
+    *,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file with [policy] and [recipient] for both runs.")
+    ] = None,
+    times: Annotated[
+        float, typer.Option(min=1, max=1000, help="Divide the scenario's times by this.")
+    ] = 5.0,
+    seeds: Annotated[int, typer.Option(min=1, max=64, help="Worlds, all at the same time.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Check the model: run scenarios over real sockets, in real time, beside the lab's own runs."""
+    import uvloop
+
+    from holdfast.lab import real as reality
+    from holdfast.lab.scenario import named, setup
+
+    scenarios = named(scenario)
+    made = setup(policy)
+    longest = max(each.partners[0].seconds for each in scenarios) / times
+    Console(stderr=True).print(f"in real time: {longest:,.0f} s and until all is delivered")
+    checks = uvloop.run(reality.check(scenarios, made, times=times, seeds=seeds))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(checks).decode() + "\n")
+        return
+    for check in checks:
+        _wide().print(_real_table(check))
+
+
 def _wide() -> Console:
     """Return a console in which the tables fit, whatever the terminal says."""
     console = Console(highlight=False)
@@ -145,38 +161,32 @@ def _write(folder: Path, comparisons: "list[Comparison]", results: "list[Done]")
 
 def _table(comparison: "Comparison") -> Table:
     """Return the medians, with the columns that mean something in this scenario."""
-    shown = [
-        column
-        for column in _COLUMNS
-        if any(column[0] in figures for figures in comparison.policies.values())
-    ]
+    from holdfast.lab import columns
+
     title = f"{comparison.scenario}: {comparison.title} (median of {comparison.seeds} seeds)"
-    table = Table("Policy", *(head for _, head, _ in shown), title=title)
-    for policy, figures in comparison.policies.items():
-        cells = (_cell(figures.get(name), kind) for name, _, kind in shown)
-        table.add_row(policy, *cells)
+    table = Table("Policy", *(head for _, head, _ in columns.shown(comparison)), title=title)
+    for policy in comparison.policies:
+        table.add_row(policy, *columns.cells(comparison, policy))
     return table
 
 
 def _ratio_table(comparison: "Comparison") -> Table:
-    table = Table("Holdfast by", *_RATIOS, title="Ratios, with 95 % intervals")
-    for policy, figures in comparison.ratios.items():
-        table.add_row(policy, *(_ratio(figures.get(name)) for name in _RATIOS))
+    from holdfast.lab import columns
+
+    heads = columns.ratios(comparison)
+    table = Table("Holdfast by", *heads, title="Ratios, with 95 % intervals")
+    for policy in comparison.ratios:
+        table.add_row(policy, *columns.ratio_cells(comparison, policy))
     return table
 
 
-def _cell(found: "Interval | None", kind: str) -> str:
-    if found is None:
-        return ""
-    return f"{found.median:.1%}" if kind == "share" else _number(found.median)
+def _real_table(check: "Check") -> Table:
+    from holdfast.lab import columns
 
-
-def _ratio(found: "Interval | None") -> str:
-    if found is None:
-        return ""
-    low, high = _number(found.low), _number(found.high)
-    return f"{_number(found.median)} ({low} to {high})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    title = f"{check.scenario}: {check.title} ({check.times:g} times as short, {check.seeds} seeds)"
+    table = Table("Mean", "Model", "Real", "Real by model (95 %)", "Within 10 %", title=title)
+    for row in check.rows:
+        ratio = "" if row.ratio is None else columns.spread(row.ratio)
+        values = columns.number(row.model), columns.number(row.real)
+        table.add_row(row.what, *values, ratio, "yes" if row.close else "no")
+    return table

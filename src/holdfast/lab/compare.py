@@ -3,14 +3,15 @@
 import math
 import random
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from holdfast.lab.measure import Figures
 from holdfast.lab.product import NAME
 
+T = TypeVar("T")
 RESAMPLES: Final = 1000
 _TAIL: Final = 0.025
 
@@ -54,13 +55,14 @@ def compare(scenario: str, title: str, runs: Mapping[str, Sequence[Figures]]) ->
     return Comparison(scenario, title, max(map(len, runs.values()), default=0), policies, ratios)
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """Return median and 95 % interval; of one value, that value."""
-    middle = statistics.median(values)
+def interval(values: Sequence[T], of: Callable[[Sequence[T]], float] | None = None) -> Interval:
+    """Return the median (or what `of` says) and its 95 % interval; of one value, that value."""
+    measured: Callable[[Sequence[Any]], float] = of or statistics.median
+    middle = measured(values)
     if len(values) == 1:
         return Interval(middle, middle, middle)
     rng = random.Random(len(values))  # noqa: S311  # the same values give the same interval
-    drawn = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    drawn = sorted(measured(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
     cut = math.floor(_TAIL * RESAMPLES)
     return Interval(middle, drawn[cut], drawn[-1 - cut])
 

@@ -141,8 +141,9 @@ class Partner:
     def _answer(self, now: int, *, poison: bool) -> Answer:
         profile = self.profile
         span = self.fault(now)
-        if span is not None and span.fault.kind in ("outage", "refuse"):
-            return self._fault_answer(span.fault)
+        if span is not None and span.fault.kind in ("outage", "refuse", "liar"):
+            liar = span.fault.kind == "liar"
+            return self._lie(now, span.fault) if liar else self._fault_answer(span.fault)
         self._turn(now)
         rho = min(0.999, (self._offered_sum + profile.others) / max(1e-9, self.capacity(now)))
         took = profile.latency * min(_LATENCY_MAX, 1 + rho / (1 - rho))
@@ -222,6 +223,16 @@ class Partner:
             retry_after=str(wait) if quota.hint == "retry_after" else None,
             rate_limit=f'"default";r=0;t={wait}' if fields else None,
         )
+
+    def _lie(self, now: int, fault: Fault) -> Answer:
+        told = self._hints
+        self._hints += 1
+        status = fault.answers[told % len(fault.answers)]
+        if status == 429:
+            self.limited[now // 1000] = self.limited.get(now // 1000, 0) + 1
+        hint = fault.hints[told % len(fault.hints)] if fault.hints else None
+        field = fault.fields[told % len(fault.fields)] if fault.fields else None
+        return Answer(max(1, round(self.profile.latency * 1000)), status, "", hint, field)
 
     def _fault_answer(self, fault: Fault) -> Answer:
         if fault.answer == "timeout":

@@ -39,14 +39,14 @@ _ERRORS: Final = {
 }
 
 
-def run(world: World, setup: Setup) -> Trace:
-    """Return the trace of Holdfast in a world.
+def run(world: World, setup: Setup, made: type[Engine] = Engine) -> Trace:
+    """Return the trace of Holdfast in a world; `made`: its engine.
 
     Raises:
         InvalidInput: a value of the set-up is out of range.
     """
     clock = VirtualClock()
-    return virtual.run(_Run(world, setup, clock).run(), clock)
+    return virtual.run(_Run(world, setup, clock, made).run(), clock)
 
 
 def catalog(world: World, setup: Setup) -> Catalog:
@@ -59,14 +59,14 @@ def catalog(world: World, setup: Setup) -> Catalog:
 class _Run:
     """One run."""
 
-    def __init__(self, world: World, setup: Setup, clock: VirtualClock) -> None:
+    def __init__(self, world: World, setup: Setup, clock: VirtualClock, made: type[Engine]) -> None:
         self._world = world
         self._clock = clock
         self.trace = Trace(world, world.partners())
         self._queue = Queue()
         rng = world.stream("policy", NAME)
         self._numbers: dict[str, int] = {}
-        self._engine = Engine(
+        self._engine = made(
             self._queue,
             {"http": _Line(self.trace, clock)},
             catalog(world, setup),
@@ -114,8 +114,10 @@ class _Run:
         return self._clock.now() - START
 
     async def _until(self, at: int) -> None:
-        pause = at - self._now()
-        if pause > IDLE_MS and not self._queue.waiting:
+        """Let time pass; where nothing waits any more it leaps."""
+        while (pause := at - self._now()) > IDLE_MS and self._queue.waiting:
+            await self._clock.pause(_POLL_MS)
+        if pause > IDLE_MS:
             self._clock.jump((pause - _POLL_MS) / 1000)
             pause = _POLL_MS
         if pause > 0:

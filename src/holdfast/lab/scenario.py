@@ -1,5 +1,6 @@
 """What a scenario file says: partners, their traffic and what befalls them (TOML, in seconds)."""
 
+import string
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
@@ -24,7 +25,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     Attributes:
         kind: `outage`: nothing is served; `brownout`: a share of the answers are 5xx and all are
-            slower; `slow`: every answer takes `latency`; `refuse`: as an outage, for good.
+            slower; `slow`: every answer takes `latency`; `refuse`: as an outage, for good;
+            `liar`: it answers with `answers` in turn, whatever it could do, and says `fields`.
         at: when it begins.
         seconds: how long it lasts.
         answer: what comes back instead of a 2xx: an HTTP status, or `refused`, `timeout`, `dns`.
@@ -32,6 +34,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         factor: a brown-out's latency is this many times the usual.
         latency: of a slow partner.
         hints: Retry-After values, taken in turn; none: the header is not sent.
+        answers: HTTP statuses of a liar, taken in turn.
+        fields: RateLimit values of a liar, taken in turn; none: the header is not sent.
         up: seconds between two outages ...
         down: ... and of each of them, until `seconds` are over (flapping).
         random: those are means of exponential draws.
@@ -40,7 +44,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         scale: ... and scale.
     """
 
-    kind: Literal["outage", "brownout", "slow", "refuse"] = "outage"
+    kind: Literal["outage", "brownout", "slow", "refuse", "liar"] = "outage"
     at: float = 60.0
     seconds: float = 600.0
     answer: int | Literal["refused", "timeout", "dns"] = 503
@@ -48,6 +52,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     factor: float = 3.0
     latency: float = 20.0
     hints: tuple[str, ...] = ()
+    answers: tuple[int, ...] = (200,)
+    fields: tuple[str, ...] = ()
     up: float = 0.0
     down: float = 0.0
     random: bool = False
@@ -190,7 +196,9 @@ def _found(name: str, known: tuple[Scenario, ...]) -> Iterator[Scenario]:
     if path.suffix == ".toml":
         yield _scenario(_toml(path), str(path))
         return
-    found = [each for each in known if each.id == name or each.id.rstrip("abcd") == name]
+    found = [
+        each for each in known if each.id == name or each.id.rstrip(string.ascii_lowercase) == name
+    ]
     if not found:
         allowed = f"one of {', '.join(each.id for each in known)}, or a .toml file"
         raise InvalidInput("scenario", name, allowed)
@@ -269,6 +277,7 @@ def _check(profile: Profile, field: str) -> None:
 def _check_fault(fault: Fault, field: str) -> None:
     check.number(f"{field}.at", fault.at, 0, 366 * _DAY_S)
     check.number(f"{field}.seconds", fault.seconds, 0.1, 366 * _DAY_S)
+    check.number(f"{field}.answers", len(fault.answers), 1, 100)
     if fault.every or fault.up or fault.down:
         between = fault.every or fault.up + fault.down
         check.number(f"{field}.every", between, fault.seconds / _FAULTS_MAX, 366 * _DAY_S)

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from holdfast.lab.partner import Partner
 from holdfast.lab.trace import Trace
 
 POINTS: Final = 300
@@ -15,7 +16,7 @@ class Series(msgspec.Struct, frozen=True):
 
     Attributes:
         at: seconds from the start.
-        capacity: requests per second that it serves at most.
+        capacity: requests per second that it takes at most: capacity and quota.
         offered: most requests in one second since the point before.
         waiting: messages that have arrived and are neither delivered nor given up.
         wasted: failed sends so far.
@@ -43,8 +44,13 @@ def series(trace: Trace) -> Series:
         now = (first + step) * 1000
         wasted += sum(partner.failed.get(second, 0) for second in seconds)
         found.at.append(float(first))
-        found.capacity.append(partner.capacity(first * 1000))
+        found.capacity.append(_takes(partner, first * 1000))
         found.offered.append(float(max(partner.offered.get(second, 0) for second in seconds)))
         found.waiting.append(bisect.bisect_left(arrived, now) - bisect.bisect_left(ended, now))
         found.wasted.append(wasted)
     return found
+
+
+def _takes(partner: Partner, now: int) -> float:
+    capacity, quota = partner.capacity(now), partner.profile.quota
+    return capacity if quota is None else min(capacity, quota.rate)

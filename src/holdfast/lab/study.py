@@ -1,6 +1,7 @@
 """Runs scenarios with every policy over many seeds, in several processes."""
 
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -8,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from holdfast.lab import baseline, oracle, product
+from holdfast.lab import baseline, knowing, oracle, product
 from holdfast.lab.compare import Comparison, compare
 from holdfast.lab.measure import Figures, measure
 from holdfast.lab.scenario import Scenario, Setup
@@ -34,22 +35,28 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What came of a job, by policy."""
+    """What came of a job, by policy; `cpu_s`: what running it took, in seconds of CPU time."""
 
     scenario: str
     seed: int
     figures: dict[str, Figures]
     series: dict[str, Series]
+    cpu_s: dict[str, float] = {}
 
 
 def names() -> dict[str, str]:
     """Return every policy's id and title."""
     titles = {each.id: each.title for each in baselines()}
-    return {product.NAME: "Holdfast, its own engine", **titles, ORACLE: "the best possible"}
+    return {
+        product.NAME: "Holdfast, its own engine",
+        knowing.NAME: "Holdfast, told by which law outages end (where there is one)",
+        **titles,
+        ORACLE: "the best possible",
+    }
 
 
 def chosen(policies: list[str]) -> tuple[str, ...]:
-    """Return the ids of policies, all when none is named; Holdfast and the oracle always run.
+    """Return the ids of policies, all when none is named; Holdfast and the bounds always run.
 
     Raises:
         InvalidInput: there is no such policy.
@@ -57,7 +64,7 @@ def chosen(policies: list[str]) -> tuple[str, ...]:
     known = names()
     for policy in policies:
         check.known("baseline", policy, known)
-    wanted = {product.NAME, ORACLE, *(policies or known)}
+    wanted = {product.NAME, knowing.NAME, ORACLE, *(policies or known)}
     return tuple(policy for policy in known if policy in wanted)
 
 
@@ -104,18 +111,24 @@ def _play(job: Job) -> Done:
     world = World(job.scenario, job.seed)
     schedules = {each.id: each for each in baselines()}
     best = oracle.run(world)
-    figures, drawn = {}, {}
+    figures, drawn, spent = {}, {}, {}
     for policy in job.policies:
+        if policy == knowing.NAME and not knowing.knowable(world):
+            continue
+        began = time.process_time()
         trace = best if policy == ORACLE else _trace(world, policy, schedules, job.setup)
+        spent[policy] = round(time.process_time() - began, 2)
         figures[policy] = measure(trace, best)
         if job.draw:
             drawn[policy] = series(trace)
-    return Done(job.scenario.id, job.seed, figures, drawn)
+    return Done(job.scenario.id, job.seed, figures, drawn, spent)
 
 
 def _trace(world: World, policy: str, schedules: dict[str, Schedule], setup: Setup) -> Trace:
     if policy == product.NAME:
         return product.run(world, setup)
+    if policy == knowing.NAME:
+        return product.run(world, setup, knowing.engine(world))
     return baseline.run(world, schedules[policy])
 
 
