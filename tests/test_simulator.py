@@ -14,7 +14,7 @@ from holdfast.testing.simulator.many import Sum, reports
 
 QUICK = 12
 """Seeds of the small set, which runs with every check."""
-MANY = 720
+MANY = 750
 """Seeds of the large set."""
 
 

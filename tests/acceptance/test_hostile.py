@@ -66,7 +66,7 @@ SCRIPTS: Final[dict[str, list[Act]]] = {
     "moved": [answer(307, location="https://elsewhere.example/")],
 }
 HTTPBIN: Final = {
-    "flaky": ("/status/200,503", STEADY),
+    "flaky": ("/status/200,200,503", STEADY),
     "slow": ("/delay/8", NEAR),
     "redirect": ("/redirect/1", GET),
     "drip": ("/drip?duration=8&numbytes=40&code=200", GET),

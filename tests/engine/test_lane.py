@@ -69,7 +69,7 @@ def test_lane_trouble_uses_no_retries() -> None:
             assert delivery.status is Status.PENDING
             assert delivery.counted <= 4
             assert delivery.attempts > delivery.counted
-            await rig.wait(600)
+            await rig.wait(900)
             (delivery,) = await rig.deliveries()
             assert delivery.status is Status.DELIVERED
 

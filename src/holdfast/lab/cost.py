@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.lab.partner import Partner, Span
 from holdfast.lab.trace import Trace
+from holdfast.model.policy import BreakerSettings
 
 HOUR_S: Final = 3600
 WEIGHTS: Final = {"cost_attempts_dear": 100.0, "cost_balanced": 20.0, "cost_delay_dear": 5.0}
@@ -106,7 +107,7 @@ def _mean(known: list[Outage], price: float) -> float:
 
 def _probing(known: list[Outage]) -> float:
     """Return what a lane's prober is judged by (algorithms 3.6): looks, and not having looked."""
-    price = WEIGHTS["cost_balanced"]
+    price = BreakerSettings().probe_cost  # what Holdfast and the one who knows the law optimise
     return statistics.mean(price * each.knocks + each.waiting * each.late_s for each in known)
 
 

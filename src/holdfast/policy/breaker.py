@@ -137,12 +137,12 @@ def _weighed(
     why = None
     if recovering and breaker.failures >= longest:
         why = f"{breaker.failures} failures in a row"
-    elif breaker.score >= cusum.ALARM and breaker.run >= cusum.IN_A_ROW:
+    elif breaker.score >= cusum.ALARM and (down := cusum.is_down(breaker)) is not None:
         usual = f"{cusum.LEVELS[base]:.0%} is usual"
         seen = f"{breaker.run_failures} of {breaker.run} sends failed or were slow, {usual}"
         if recovering:
             breaker = replace(breaker, throttled=True, score=0.0, run=0, run_failures=0)
-        elif cusum.is_down(breaker):
+        elif down:
             why = seen
         else:
             breaker = _throttled(breaker, now, seen, pace)

@@ -23,7 +23,8 @@ ALARM: Final = 9.2
 DOWN_SHARE: Final = 0.6
 """From this share of failures on a lane opens; below it is only slowed down."""
 IN_A_ROW: Final = 4
-"""... and with so many failures in a row: an alarm of a few sends says little about a share."""
+"""... and with so many failures in a row, as an alarm of a few sends says little about a share;
+or, whatever the share, with twice as many."""
 LEVELS: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45)
 """Values that p0 may take: floor, ceiling and steps between (S2.58)."""
 USUAL: Final = 0.05
@@ -97,7 +98,12 @@ def faded(breaker: Breaker, now: int) -> float:
     return float(breaker.score * 0.5 ** (idle / HALF_LIFE_MS))
 
 
-def is_down(breaker: Breaker) -> bool:
-    """Tell, at an alarm, whether the recipient is down rather than ailing."""
-    enough = breaker.run_failures >= DOWN_SHARE * breaker.run
-    return enough and breaker.failures >= IN_A_ROW
+def is_down(breaker: Breaker) -> bool | None:
+    """Tell, at an alarm, whether the recipient is down (True) or ailing; None: wait and see.
+
+    While the latest sends failed in a row, the next one says more than the share so far.
+    """
+    mostly = breaker.run_failures >= DOWN_SHARE * breaker.run
+    if breaker.failures >= (IN_A_ROW if mostly else 2 * IN_A_ROW):
+        return True
+    return None if breaker.failures else False
