@@ -38,7 +38,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "never_retry": (),
     "rules": (),
     "response": ResponseMapping(),
-    "max_hint": 86_400.0,
+    "max_hint": 3600.0,
     "max_age": 72 * 3600.0,
     "exhausted_while_down": "hold",
     "cost_stop": None,
