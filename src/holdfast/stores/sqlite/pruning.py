@@ -5,11 +5,12 @@ from typing import Final
 import apsw
 import msgspec
 
-from holdfast.stores.sqlite import rows
-from holdfast.stores.sqlite.counting import Tally
+from holdfast.stores import rows
+from holdfast.stores.planning.counting import Tally
+from holdfast.stores.planning.stamping import STAMP_MS
 from holdfast.stores.sqlite.session import transaction
 from holdfast.stores.sqlite.sql import change, one
-from holdfast.stores.sqlite.writing import SNAPSHOT_STAMP_MS
+from holdfast.stores.sqlite.writing import write_counters
 
 _PLACES: Final = msgspec.json.Decoder(list[int])
 _GROUPS: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
@@ -37,7 +38,7 @@ def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> i
         tally = Tally()
         for recipient, status, number in _GROUPS.decode(groups):
             tally.moved(recipient, status, "pruned", number=number)
-        tally.write(connection)
+        write_counters(connection, tally)
         change(connection, "prune_payloads", places=gone, before=before)
         for name in ("prune_deliveries", "prune_messages", "mark_purged"):
             change(connection, name, places=gone)
@@ -50,7 +51,7 @@ def prune_events(connection: apsw.Connection, before: int, limit: int) -> int:
         gone = change(connection, "prune_events", before=before, limit=limit)
         if gone < limit:
             # A stamp may be an hour older than the last use.
-            change(connection, "prune_snapshots", before=before - 2 * SNAPSHOT_STAMP_MS)
+            change(connection, "prune_snapshots", before=before - 2 * STAMP_MS)
         return gone
 
 

@@ -11,7 +11,7 @@ from holdfast.model.delivery import BANDS, Delivery, Status
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
 from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Later, Note
-from holdfast.stores.sqlite import rows
+from holdfast.stores import rows
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one
 

@@ -5,11 +5,12 @@ from typing import Final
 import apsw
 
 from holdfast.errors import StoreLost
-from holdfast.model.lane import LaneState
-from holdfast.store import Accepted, Batch, Committed, Note, Snapshot
-from holdfast.stores.sqlite import rows
+from holdfast.store import Batch, Committed
+from holdfast.stores import rows
+from holdfast.stores.planning import accepting as planning
+from holdfast.stores.planning.counting import Tally
+from holdfast.stores.planning.stamping import Stamps
 from holdfast.stores.sqlite.accepting import accept
-from holdfast.stores.sqlite.counting import Tally
 from holdfast.stores.sqlite.session import transaction
 from holdfast.stores.sqlite.sql import Bulk, change, one
 from holdfast.stores.sqlite.transiting import transit
@@ -17,16 +18,15 @@ from holdfast.stores.sqlite.transiting import transit
 _LANES: Final = Bulk("save_lanes")
 _SNAPSHOTS: Final = Bulk("save_snapshots")
 _NOTES: Final = Bulk("append_notes")
-SNAPSHOT_STAMP_MS: Final = 3_600_000
-"""The use of a snapshot is written at most this often."""
+_OPEN: Final = Bulk("open_counters")
+_MOVE: Final = Bulk("move_counters")
 
 
 class Writer:
-    """Commits batches; remembers which snapshots were stamped of late."""
+    """Commits batches."""
 
     def __init__(self) -> None:
-        self._stamped: set[str] = set()
-        self._hour = -1
+        self._stamps = Stamps()
 
     def commit(self, connection: apsw.Connection, batch: Batch) -> Committed:
         """Write a batch wholly, or not at all."""
@@ -39,25 +39,18 @@ class Writer:
                 if batch.transitions
                 else ((), [])
             )
-            tally.write(connection)
+            write_counters(connection, tally)
             used = self._save_snapshots(connection, batch)
-            _save_lanes(connection, batch.lanes)
-            _append_notes(connection, (*batch.notes, *_accept_notes(batch, accepts), *notes))
-        self._stamped |= used
+            _LANES.run(connection, [rows.lane_row(each) for each in batch.lanes])
+            lines = (*batch.notes, *planning.notes(batch.accepts, accepts), *notes)
+            _NOTES.run(connection, [rows.note_row(each) for each in lines])
+        self._stamps.written(used)
         return Committed(accepts, answers)
 
     def _save_snapshots(self, connection: apsw.Connection, batch: Batch) -> set[str]:
-        hour = batch.now // SNAPSHOT_STAMP_MS
-        if hour != self._hour:
-            self._hour = hour
-            self._stamped.clear()
-        _SNAPSHOTS.run(connection, [_snapshot_row(each, batch.now) for each in batch.snapshots])
-        used = {
-            name
-            for each in batch.transitions
-            if each.attempt is not None
-            for name in (each.attempt.configuration, each.attempt.context)
-        } - self._stamped
+        saved = [rows.snapshot_row(each, batch.now) for each in batch.snapshots]
+        _SNAPSHOTS.run(connection, saved)
+        used = self._stamps.due(batch)
         if used:
             change(connection, "touch_snapshots", ids=rows.json_text(list(used)), now=batch.now)
         return used
@@ -74,29 +67,7 @@ def check_epoch(connection: apsw.Connection, epoch: int) -> None:
         raise StoreLost(f"epoch {epoch} is old: the store is owned with epoch {current}")
 
 
-def _snapshot_row(snapshot: Snapshot, now: int) -> tuple[str, str, int]:
-    return (snapshot.id, snapshot.body.decode(), now)
-
-
-def _save_lanes(connection: apsw.Connection, lanes: tuple[LaneState, ...]) -> None:
-    _LANES.run(connection, [(each.recipient, rows.json_text(each)) for each in lanes])
-
-
-def _accept_notes(batch: Batch, answers: tuple[Accepted, ...]) -> list[Note]:
-    """Return the audit lines of the messages that are new."""
-    return [
-        note
-        for member, answer in zip(batch.accepts, answers, strict=True)
-        if member.notes and answer.message_id == member.message.id
-        for note in member.notes
-    ]
-
-
-def _append_notes(connection: apsw.Connection, notes: tuple[Note, ...]) -> None:
-    _NOTES.run(
-        connection,
-        [
-            (each.at, each.actor, each.action, each.subject, each.reason, each.detail)
-            for each in notes
-        ],
-    )
+def write_counters(connection: apsw.Connection, tally: Tally) -> None:
+    """Write the differences."""
+    _OPEN.run(connection, tally.new)
+    _MOVE.run(connection, tally.moves)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import apsw
 import msgspec
 
 from holdfast.model.delivery import Status, Verb
 from holdfast.model.message import NEVER
-from holdfast.stores.sqlite import rows
-from holdfast.stores.sqlite.counting import Tally
-from holdfast.stores.sqlite.sql import change, one
+from holdfast.stores.planning.counting import Tally
+
+Row = int | str
+"""How a store finds a delivery again: the place of its row, or its id."""
 
 PREDECESSOR: Final = "PREDECESSOR"
 RELEASING: Final = frozenset({Verb.SUCCEED, Verb.PROVE})
@@ -23,7 +23,7 @@ MOVING: Final = RELEASING | _DISCARDING | {Verb.REDRIVE}
 class Follower(msgspec.Struct, frozen=True, array_like=True):
     """What is known of a delivery behind another one, as `delivery_chains.sql` returns it."""
 
-    place: int
+    row: Row
     id: str
     predecessor: str
     status: Status
@@ -43,29 +43,41 @@ class Follower(msgspec.Struct, frozen=True, array_like=True):
         return self.status is Status.DISCARDED and self.code == PREDECESSOR
 
 
-_CHAIN: Final = msgspec.json.Decoder(list[Follower])
+CHAIN: Final = msgspec.json.Decoder(list[Follower])
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What happens to some followers.
+
+    Attributes:
+        release: due now.
+        discard: they will not be sent.
+        revive: they wait for their predecessor again ...
+        until: ... at least that long.
+    """
+
+    release: list[Row]
+    discard: list[Row]
+    revive: list[Row]
+    until: int
 
 
 class Followers:
     """The followers of some deliveries, and what shall happen to them.
 
     Args:
-        connection: inside the transaction.
-        roots: ids of deliveries that are `followed`.
+        found: everything behind deliveries that are `followed`, nearest first.
     """
 
-    def __init__(self, connection: apsw.Connection, roots: Iterable[str]) -> None:
+    def __init__(self, found: Iterable[Follower] = ()) -> None:
         self._behind: dict[str, list[Follower]] = {}
         self._release: list[Follower] = []
         self._discard: list[Follower] = []
         self._revive: list[Follower] = []
         self._until = 0
         """What is revived may take as long as the redriven ones, of several the longest."""
-        ids = tuple(roots)
-        if ids:
-            found = one(connection, "delivery_chains", ids=rows.json_text(ids))
-            for follower in _CHAIN.decode(found):
-                self._behind.setdefault(follower.predecessor, []).append(follower)
+        for follower in found:
+            self._behind.setdefault(follower.predecessor, []).append(follower)
 
     @property
     def ids(self) -> set[str]:
@@ -88,24 +100,23 @@ class Followers:
         behind = self._behind.get(root, ())
         return tuple(each.recipient for each in behind if each.status is Status.PENDING)
 
-    def write(self, connection: apsw.Connection, now: int, tally: Tally) -> None:
-        """Write what was planned."""
-        plans: tuple[tuple[str, list[Follower], Status, dict[str, int]], ...] = (
-            ("release_followers", self._release, Status.PENDING, {}),
-            ("discard_followers", self._discard, Status.DISCARDED, {}),
-            (
-                "revive_followers",
-                self._revive,
-                Status.PENDING,
-                {"never": NEVER, "until": self._until},
-            ),
+    def count(self, tally: Tally) -> None:
+        """Count what was planned."""
+        for group, status in (
+            (self._release, Status.PENDING),
+            (self._discard, Status.DISCARDED),
+            (self._revive, Status.PENDING),
+        ):
+            for each in group:
+                tally.moved(each.recipient, each.status, status, priority=each.priority)
+
+    @property
+    def fate(self) -> Fate:
+        """Return what was planned."""
+        release, discard, revive = (
+            [each.row for each in group] for group in (self._release, self._discard, self._revive)
         )
-        for name, group, status, values in plans:
-            if group:
-                places = rows.json_text([each.place for each in group])
-                change(connection, name, places=places, now=now, **values)
-                for each in group:
-                    tally.moved(each.recipient, each.status, status, priority=each.priority)
+        return Fate(release, discard, revive, self._until)
 
     def _released(self, root: str) -> tuple[str, ...]:
         woken = []

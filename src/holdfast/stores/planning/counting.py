@@ -1,14 +1,9 @@
-"""Counters by recipient, gathered in a transaction and written at its end (promise 2)."""
+"""Counters by recipient, gathered for a transaction and written with it (promise 2)."""
 
 from typing import Final
 
-import apsw
-
 from holdfast.model.delivery import band
-from holdfast.stores.sqlite.sql import Bulk
 
-_OPEN: Final = Bulk("open_counters")
-_MOVE: Final = Bulk("move_counters")
 _COLUMN: Final = {
     "created": 0,
     "pending": 1,
@@ -19,7 +14,6 @@ _COLUMN: Final = {
 }
 _HIGH: Final = 6
 """Column of the pending ones of high priority; normal and low follow."""
-_CLASS: Final = tuple(_HIGH + band(priority, 0) // 2 for priority in range(10))
 _WIDTH: Final = _HIGH + 3
 
 
@@ -37,7 +31,7 @@ class Tally:
         row[0] += 1
         row[_COLUMN[status]] += 1
         if status == "pending":
-            row[_CLASS[priority]] += 1
+            row[_class(priority)] += 1
 
     def moved(
         self, recipient: str, before: str, after: str, *, priority: int = 0, number: int = 1
@@ -49,19 +43,30 @@ class Tally:
         row[_COLUMN[before]] -= number
         row[_COLUMN[after]] += number
         if before == "pending":
-            row[_CLASS[priority]] -= number
+            row[_class(priority)] -= number
         elif after == "pending":
-            row[_CLASS[priority]] += number
+            row[_class(priority)] += number
 
-    def write(self, connection: apsw.Connection) -> None:
-        """Write the differences."""
-        if self._new:
-            _OPEN.run(connection, [(recipient,) for recipient in self._new])
-        if self._moves:
-            _MOVE.run(connection, [(name, *row) for name, row in self._moves.items()])
+    @property
+    def new(self) -> list[tuple[str]]:
+        """Return the recipients that got deliveries, as rows."""
+        return [(recipient,) for recipient in sorted(self._new)]
+
+    @property
+    def moves(self) -> list[tuple[str | int, ...]]:
+        """Return rows of a recipient and what to add to each of its counters.
+
+        By recipient, so that two writers take the rows in one order.
+        """
+        return [(name, *row) for name, row in sorted(self._moves.items())]
 
     def _row(self, recipient: str) -> list[int]:
         row = self._moves.get(recipient)
         if row is None:
             row = self._moves[recipient] = [0] * _WIDTH
         return row
+
+
+def _class(priority: int) -> int:
+    """Return the column of a priority class; the database refuses what is out of range."""
+    return _HIGH + band(priority, 0) // 2

@@ -1,6 +1,5 @@
-"""Rows to values and back."""
+"""Rows to values and back, for every backend: JSON arrays in the order of the fields."""
 
-from collections.abc import Iterable
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Final
@@ -9,8 +8,9 @@ import msgspec
 
 from holdfast.model.attempt import Attempt, Event
 from holdfast.model.delivery import Delivery
+from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
-from holdfast.store import Note, Waiting
+from holdfast.store import Note, Snapshot, Waiting
 
 _JSON: Final = msgspec.json.Encoder()
 DELIVERY_FIELDS: Final = Delivery.__struct_fields__
@@ -30,7 +30,7 @@ def _row_type(struct: type[msgspec.Struct], **instead: Any) -> Any:
     return GenericAlias(tuple, types)
 
 
-# SQLite has no booleans: a lax decoder takes 0 and 1. Blobs come as hexadecimal text.
+# SQLite has no booleans: a lax decoder takes 0 and 1. Bytes come as hexadecimal text.
 _DELIVERY = _row_type(Delivery)
 _MESSAGE = _row_type(Message, digest=str, sealed=str | None)
 _DELIVERIES = msgspec.json.Decoder(GenericAlias(list, (_DELIVERY,)), strict=False)
@@ -41,7 +41,7 @@ _NOTES = msgspec.json.Decoder(list[tuple[int, str, str, str, str, str]])
 
 
 def json_text(value: Any) -> str:
-    """Return JSON as SQLite reads it."""
+    """Return JSON as databases read it."""
     return _JSON.encode(value).decode()
 
 
@@ -91,17 +91,6 @@ def notes(text: str) -> list[Note]:
     return [Note(*row) for row in _NOTES.decode(text)]
 
 
-def message_row(place: int, message: Message) -> tuple[Any, ...]:
-    """Return the columns of `accept_messages.sql`; the payload has its own table."""
-    row = msgspec.structs.astuple(message)
-    return (place, message.sealed is None, *row[:5], *row[6:])
-
-
-def payload_rows(placed: Iterable[tuple[int, Message]]) -> list[tuple[int, bytes]]:
-    """Return the columns of `accept_payloads.sql` for messages at their places."""
-    return [(place, each.sealed) for place, each in placed if each.sealed is not None]
-
-
 def attempt_row(attempt: Attempt, excerpt: bytes | None) -> tuple[Any, ...]:
     """Return the columns of `append_attempts.sql`."""
     return (
@@ -114,3 +103,18 @@ def attempt_row(attempt: Attempt, excerpt: bytes | None) -> tuple[Any, ...]:
         json_text(attempt),
         excerpt,
     )
+
+
+def note_row(note: Note) -> tuple[Any, ...]:
+    """Return the columns of `append_notes.sql`."""
+    return msgspec.structs.astuple(note)
+
+
+def snapshot_row(snapshot: Snapshot, now: int) -> tuple[str, str, int]:
+    """Return the columns of `save_snapshots.sql`."""
+    return (snapshot.id, snapshot.body.decode(), now)
+
+
+def lane_row(lane: LaneState) -> tuple[str, str]:
+    """Return the columns of `save_lanes.sql`."""
+    return (lane.recipient, json_text(lane))
