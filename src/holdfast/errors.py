@@ -8,6 +8,7 @@
     │   └── KeyCollision         one idempotency key, two payloads
     ├── Overloaded               too much waits for the writer; come back after `retry_after_s`
     ├── StoreError               the store could not do it
+    │   ├── StoreAway            its server cannot be reached now
     │   ├── StoreBusy            another process owns this data folder
     │   ├── StoreFull            no space, or the quota is reached
     │   ├── StoreLost            this process is no longer the owner (its epoch is old)
@@ -86,6 +87,12 @@ class StoreBusy(StoreError):
     """Another process owns this data folder."""
 
     code = "STORE_BUSY"
+
+
+class StoreAway(StoreError):
+    """The store's server cannot be reached now; what was asked for may have been done or not."""
+
+    code = "STORE_AWAY"
 
 
 class StoreFull(StoreError):

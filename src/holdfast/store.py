@@ -223,9 +223,10 @@ class Retention(msgspec.Struct, frozen=True, gc=False):
         payloads: payloads of messages whose deliveries are all delivered or discarded, or dead
             (never of pending ones, C17).
         rows: such messages with their deliveries; counted as `pruned`.
-        events: retry events.
+        events: retry events; a store may keep them until the whole day has passed.
         keys: idempotency keys of messages accepted before; never before their payload went.
-        limit: most rows of each kind in one call, so that commits stay short.
+        limit: most rows of each kind in one call, so that commits stay short; events that a store
+            can drop in one piece are not counted out.
     """
 
     payloads: int = 0

@@ -212,3 +212,37 @@ BEGIN
     RAISE EXCEPTION '%', why USING ERRCODE = 'HF409';
 END
 $$;
+
+-- Partitions of `attempts` by day since 1970. A partition is made alone and then attached: that
+-- lets readers and writers of the others go on.
+CREATE FUNCTION holdfast.day_table(day bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'attempts_' || to_char(date '1970-01-01' + day::integer, 'YYYY_MM_DD')
+$$;
+
+CREATE FUNCTION holdfast.open_day(day bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := holdfast.day_table(day);
+BEGIN
+    -- Two writers at midnight: the second finds the first one's table.
+    PERFORM pg_advisory_xact_lock(1212894276, day::integer);
+    IF to_regclass(format('holdfast.%I', name)) IS NULL THEN
+        EXECUTE format('CREATE TABLE holdfast.%I (LIKE holdfast.attempts INCLUDING ALL)', name);
+        EXECUTE format(
+            'ALTER TABLE holdfast.attempts ATTACH PARTITION holdfast.%I FOR VALUES FROM (%s) TO (%s)',
+            name, day * 86400000, (day + 1) * 86400000
+        );
+    END IF;
+END
+$$;
+
+CREATE FUNCTION holdfast.drop_day(day bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint;
+BEGIN
+    -- Rather fail and come again than keep everybody waiting behind a long reader.
+    PERFORM set_config('lock_timeout', '1000', true);
+    EXECUTE format('SELECT count(*) FROM holdfast.%I', holdfast.day_table(day)) INTO number;
+    EXECUTE format('DROP TABLE holdfast.%I', holdfast.day_table(day));
+    RETURN number;
+END
+$$;

@@ -1,0 +1,37 @@
+"""Retention: what may go is looked up by a reader and removed in short transactions (C17)."""
+
+import asyncpg
+
+from holdfast.stores.planning.stamping import STAMP_MS
+from holdfast.stores.postgres.partitions import DAY_MS, Days
+from holdfast.stores.postgres.sql import change, one
+
+
+async def candidates(
+    connection: asyncpg.Connection, kind: str, before: int, limit: int
+) -> list[str]:
+    """Return messages of which `payloads` or `rows` may go; on a reader's connection."""
+    return await one(connection, f"prunable_{kind}", before=before, limit=limit) or []
+
+
+async def prune_payloads(connection: asyncpg.Connection, ids: list[str], before: int) -> int:
+    """Remove payloads, but for those that somebody needs again meanwhile."""
+    return await change(connection, "prune_payloads", ids=ids, before=before)
+
+
+async def prune_rows(connection: asyncpg.Connection, ids: list[str], before: int) -> int:
+    """Remove messages with their deliveries and count these as pruned."""
+    return int(await one(connection, "prune_rows", ids=ids, before=before))
+
+
+async def prune_events(connection: asyncpg.Connection, days: Days, before: int) -> int:
+    """Drop the days that ended before, and snapshots that no kept event can name."""
+    gone = await days.drop(connection, before)
+    # A stamp may be an hour older than the last use.
+    await change(connection, "prune_snapshots", before=before - before % DAY_MS - 2 * STAMP_MS)
+    return gone
+
+
+async def prune_keys(connection: asyncpg.Connection, before: int, limit: int) -> int:
+    """Forget old keys."""
+    return await change(connection, "prune_keys", before=before, limit=limit)

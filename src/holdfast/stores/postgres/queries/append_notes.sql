@@ -1,0 +1,10 @@
+-- Append audit lines, in their order.
+INSERT INTO holdfast.notes (at, actor, action, subject, reason, detail)
+SELECT new.at, new.actor, new.action, new.subject, new.reason, new.detail
+FROM
+    unnest(
+        :at::bigint[], :actor::text[], :action::text[], :subject::text[], :reason::text[],
+        :detail::text[]
+    ) WITH ORDINALITY AS new (at, actor, action, subject, reason, detail, number)
+ORDER BY new.number
+ON CONFLICT DO NOTHING

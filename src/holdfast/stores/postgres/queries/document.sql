@@ -1,0 +1,2 @@
+-- One document.
+SELECT version, body FROM holdfast.documents WHERE name = :name::text

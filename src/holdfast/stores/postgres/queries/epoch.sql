@@ -1,0 +1,2 @@
+-- Who owns the lanes.
+SELECT epoch FROM holdfast.owner

@@ -1,0 +1,35 @@
+-- Retry events with their snapshots. A line that ends with `-- ?name` is there when that filter
+-- is given. Below the oldest open transaction nothing can appear any more, so that no reader who
+-- goes on from a position misses anything; one delivery has one writer and needs no such care.
+SELECT
+    coalesce(
+        json_agg(
+            json_build_array(
+                a.position, a.body,
+                (SELECT s.body FROM holdfast.snapshots AS s WHERE s.id = a.body ->> 'configuration'),
+                (SELECT s.body FROM holdfast.snapshots AS s WHERE s.id = a.body ->> 'context'),
+                encode(a.excerpt, 'hex')
+            )
+            ORDER BY a.position ASC -- ?forward
+            ORDER BY a.position DESC -- ?backward
+        ),
+        '[]'
+    )::text
+FROM (
+    SELECT position, body, excerpt
+    FROM holdfast.attempts
+    WHERE
+        position > :after::bigint
+        AND position < :before::bigint
+        AND position < ( -- ?settled
+            SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + shift) << 13 -- ?settled
+            FROM holdfast.owner -- ?settled
+        ) -- ?settled
+        AND retry_timestamp >= :start::bigint -- ?start
+        AND retry_timestamp < :end::bigint -- ?end
+        AND delivery_id = :delivery_id::text -- ?delivery_id
+        AND recipient = :recipient::text -- ?recipient
+    ORDER BY position ASC -- ?forward
+    ORDER BY position DESC -- ?backward
+    LIMIT :limit::bigint
+) AS a

@@ -1,0 +1,2 @@
+-- One message.
+SELECT body::text FROM holdfast.message_rows WHERE id = :id::text

@@ -1,0 +1,46 @@
+-- Remove messages with their deliveries, unless somebody wants one again meanwhile, and count
+-- these as pruned. Of a message whose key is kept longer the row stays.
+WITH
+gone AS MATERIALIZED (
+    SELECT m.id
+    FROM holdfast.messages AS m
+    WHERE
+        m.id = ANY(:ids::text[])
+        AND NOT EXISTS (
+            SELECT 1 FROM holdfast.deliveries AS d
+            WHERE d.message_id = m.id AND (d.status = 'pending' OR d.ended_at >= :before::bigint)
+        )
+),
+deleted AS (
+    DELETE FROM holdfast.deliveries AS d USING gone
+    WHERE d.message_id = gone.id
+    RETURNING d.recipient, d.status
+),
+sums AS (
+    SELECT
+        recipient,
+        count(*) AS number,
+        count(*) FILTER (WHERE status = 'delivered') AS delivered,
+        count(*) FILTER (WHERE status = 'dead') AS dead,
+        count(*) FILTER (WHERE status = 'discarded') AS discarded
+    FROM deleted
+    GROUP BY recipient
+),
+counted AS (
+    UPDATE holdfast.counters AS c
+    SET
+        delivered = c.delivered - sums.delivered, dead = c.dead - sums.dead,
+        discarded = c.discarded - sums.discarded, pruned = c.pruned + sums.number
+    FROM sums
+    WHERE c.recipient = sums.recipient
+),
+kept AS (
+    UPDATE holdfast.messages AS m SET sealed = NULL
+    FROM gone
+    WHERE m.id = gone.id AND m.key IS NOT NULL
+),
+removed AS (
+    DELETE FROM holdfast.messages AS m USING gone
+    WHERE m.id = gone.id AND m.key IS NULL
+)
+SELECT count(*) FROM gone

@@ -1,0 +1,2 @@
+-- Say goodbye.
+UPDATE holdfast.owner SET clean = true WHERE epoch = :epoch::bigint RETURNING 1

