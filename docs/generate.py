@@ -177,7 +177,11 @@ def _auth() -> str:
 
 
 def _variables() -> str:
-    names = {"HOLDFAST_TOKEN": "server.token", "HOLDFAST_DATA": "data"}
+    names = {
+        "HOLDFAST_TOKEN": "server.token",
+        "HOLDFAST_DATA": "data",
+        "HOLDFAST_STORE": "store.url",
+    }
     kinds = typing.get_type_hints(config.Config)
     for section in ("server", "store", "engine", "retention", "log"):
         for key in kinds[section].__struct_fields__:

@@ -342,3 +342,42 @@ def test_a_wrong_rule_names_its_place(tmp_path: Path) -> None:
     file.write_text('[[rules]]\nname = "a"\nwhen = "true"\nthen = { retry = 1 }\n')
     with pytest.raises(ConfigError, match=r"rules\.0\.then\.retry"):
         load(file, {})
+
+
+SECRET_URL = "postgresql://me:s3cret@db:5432/holdfast"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        (f'store = "{SECRET_URL}"', {}),
+        (f'[store]\nurl = "{SECRET_URL}"', {}),
+        ('store = "env:DATABASE"', {"DATABASE": SECRET_URL}),
+        ("", {"HOLDFAST_STORE": SECRET_URL}),
+        ('store = "postgresql://elsewhere/db"', {"HOLDFAST_STORE": SECRET_URL}),
+    ],
+)
+def test_the_store_may_be_a_database(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
+    """In short, as a table, by reference or from the environment; its password is not shown."""
+    file = tmp_path / "holdfast.toml"
+    file.write_text(text)
+    found = load(file, environ).store
+    assert found.url == SECRET_URL
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('store = "mysql://me:s3cret@db/holdfast"', "store.url: '***'"),
+        ('store = "s3cret"', "store.url: '***'"),
+        (f'[store]\nurl = "{SECRET_URL}"\nquota_bytes = 2000000', "store.quota_bytes"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """The error names the key and never repeats the value, which may hold a password."""
+    file = tmp_path / "holdfast.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)) as refused:
+        load(file, {})
+    assert "s3cret" not in str(refused.value)

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import random
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -19,6 +18,8 @@ from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
 from holdfast.model.flow import Catalog
 from holdfast.store import Registry, Store
+from holdfast.stores.postgres import PostgresStore
+from holdfast.stores.postgres.address import Address, parse
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import KEY_FILE, Vault
@@ -52,18 +53,16 @@ class App:
             ConfigError: the data folder cannot be used, or the catalog lacks a recipient with
                 pending deliveries.
             StoreBusy: another process has it.
-            StoreMismatch: the file there is not ours, or from a newer version.
+            StoreMismatch: the store there is not ours, or from a newer version.
+            StoreAway: the store's server cannot be reached.
             VaultError: the data keys are missing or wrong.
         """
         clock = clock or SystemClock()
-        folder = prepare_data(config)
-        path = folder / STORE_FILE
-        store = SqliteStore.open(path, quota_bytes=config.store.quota_bytes)
+        prepare_data(config)
+        store = await _open_store(config, clock)
         try:
-            # Not "no file": the first start may have ended between the file and the keys.
-            fresh = await store.document(_KEY_CHECK) is None
-            vault = Vault.load(folder, create=fresh)
-            await _check_keys(store, vault, clock.now(), folder)
+            vault = await _open_vault(config, store)
+            await _check_keys(store, vault, clock.now(), config)
             check_pending(await store.counts(), config.catalog)
             await _register(store, vault, config.catalog, clock.now())
         except BaseException:
@@ -83,8 +82,10 @@ class App:
 
     async def stop(self) -> None:
         """Stop the engine gracefully and close everything."""
-        await self.engine.stop()
-        await self._close()
+        try:
+            await self.engine.stop()
+        finally:
+            await self._close()
 
     async def _close(self) -> None:
         for channel in self._channels.values():
@@ -120,7 +121,40 @@ def _engine(
     )
 
 
-async def _check_keys(registry: Registry, vault: Vault, now: int, folder: Path) -> None:
+def place(config: Config) -> str:
+    """Return where the store is, in words that hold no password."""
+    if config.store.url is None:
+        return str(config.data / STORE_FILE)
+    return _address(config.store.url, config).label
+
+
+def _address(url: str, config: Config) -> Address:
+    return parse(url, prepared=config.store.prepared_statements)
+
+
+async def _open_store(config: Config, clock: Clock) -> Store:
+    if config.store.url is not None:
+        return await PostgresStore.open(_address(config.store.url, config), clock)
+    return SqliteStore.open(config.data / STORE_FILE, quota_bytes=config.store.quota_bytes)
+
+
+async def _open_vault(config: Config, registry: Registry) -> Vault:
+    """Load the keys; a new embedded store gets new ones.
+
+    A database may be shared, so its keys are never made here: two machines would make different
+    ones.
+    """
+    # Not "no file": the first start may have ended between the file and the keys.
+    fresh = await registry.document(_KEY_CHECK) is None
+    if fresh and config.store.url is not None and not (config.data / KEY_FILE).exists():
+        raise VaultError(
+            f"{config.data / KEY_FILE} is missing. Make it once with: holdfast keys new; then give "
+            "every machine that uses this database a copy"
+        )
+    return Vault.load(config.data, create=fresh)
+
+
+async def _check_keys(registry: Registry, vault: Vault, now: int, config: Config) -> None:
     """Refuse to work with other keys than the store was written with."""
     known = await registry.document(_KEY_CHECK)
     if known is None:
@@ -130,7 +164,7 @@ async def _check_keys(registry: Registry, vault: Vault, now: int, folder: Path) 
         vault.open(known[1], _KEY_CHECK)
     except VaultError as error:
         raise VaultError(
-            f"the keys in {folder / KEY_FILE} are not those of {folder / STORE_FILE} ({error}). "
+            f"the keys in {config.data / KEY_FILE} are not those of {place(config)} ({error}). "
             f"Put back the {KEY_FILE} that belongs to it, from your backup of the data folder; "
             "without it the stored payloads are lost."
         ) from error
@@ -150,11 +184,14 @@ async def _register(registry: Registry, vault: Vault, catalog: Catalog, now: int
 def usual_outages(config: Config) -> dict[str, float]:
     """Return recipient -> seconds in which three of four of its outages are over, as learned.
 
-    Only recipients whose own outages of a class are known are named; {} where there is no store.
+    Only recipients whose own outages of a class are known are named; {} where there is no store,
+    and for a database: `check` asks no server.
 
     Raises:
         StoreError: the file cannot be read.
     """
+    if config.store.url is not None:
+        return {}
     return usual(SqliteStore.saved_lanes(config.data / STORE_FILE))
 
 
@@ -163,12 +200,23 @@ def migrate(config: Config) -> str:
 
     Raises:
         StoreBusy: a running Holdfast has it.
-        StoreMismatch: the file is not ours, or from a newer version.
+        StoreMismatch: the store is not ours, or from a newer version.
+        StoreAway: the store's server cannot be reached.
     """
-    path = prepare_data(config) / STORE_FILE
-    before = SqliteStore.version(path)
-    asyncio.run(SqliteStore.open(path, inline=True).close())
-    after = SqliteStore.version(path)
+    if config.store.url is None:
+        path = prepare_data(config) / STORE_FILE
+        before = SqliteStore.version(path)
+        asyncio.run(SqliteStore.open(path, inline=True).close())
+        after = SqliteStore.version(path)
+    else:
+        before, after = asyncio.run(_migrate(_address(config.store.url, config)))
     if before == after:
-        return f"{path} is at schema version {after}; nothing to do"
-    return f"{path} went from schema version {before} to {after}"
+        return f"{place(config)} is at schema version {after}; nothing to do"
+    return f"{place(config)} went from schema version {before} to {after}"
+
+
+async def _migrate(address: Address) -> tuple[int, int]:
+    before = await PostgresStore.version(address)
+    store = await PostgresStore.open(address)
+    await store.close()
+    return before, await PostgresStore.version(address)

@@ -31,6 +31,9 @@ FILE: Final = "holdfast.toml"
 _MIB: Final = 1024 * 1024
 _GIB: Final = 1024 * _MIB
 _REFERENCE: Final = re.compile(r"env:[A-Za-z_]\w*$|file:.")
+_SECRETS: Final = ("server", "store", "recipients")
+"""Tables whose strings may be references."""
+_DATABASE: Final = re.compile(r"postgres(ql)?://\S+$")
 _SECTIONS: Final = ("server", "store", "engine", "retention", "log")
 STRATEGIES: Final = {
     "IMMEDIATE": "immediate",
@@ -78,15 +81,25 @@ class Server(Section, frozen=True):
 
 
 class StoreSettings(Section, frozen=True):
-    """Room on disk, in bytes.
+    """Where everything is kept. `store = "postgresql://..."` is short for its `url`.
 
     Attributes:
-        quota_bytes: largest size of the store, None: the disk decides.
-        reserve_bytes: kept free of intake, so that settlements still fit (S5.41).
+        url: a PostgreSQL database, `postgresql://USER@HOST:PORT/DATABASE`, with several hosts
+            apart by commas; `env:NAME` and `file:PATH` work. None: a file in the data folder.
+        prepared_statements: false behind a pooler that cannot keep them apart (PgBouncer before
+            1.21 in transaction mode).
+        quota_bytes: largest size of the embedded store, None: the disk decides.
+        reserve_bytes: kept free of intake, so that settlements still fit (S5.41); embedded only.
     """
 
+    url: str | None = None
+    prepared_statements: bool = True
     quota_bytes: Annotated[int, Meta(ge=_MIB)] | None = None
     reserve_bytes: Annotated[int, Meta(ge=0, le=1024 * _GIB)] = 64 * _MIB
+
+    def __repr__(self) -> str:
+        kept = "the data folder" if self.url is None else "a database"  # the URL holds a password
+        return f"StoreSettings({kept})"
 
 
 class RetentionSettings(Section, frozen=True):
@@ -146,6 +159,8 @@ def load(
     """
     source, raw = _read(path, environ)
     try:
+        if isinstance(raw.get("store"), str):
+            raw["store"] = {"url": raw["store"]}
         _apply_environment(raw, environ)
         for place, value in (overrides or {}).items():
             if value is not None:
@@ -249,6 +264,7 @@ def _variables() -> dict[str, tuple[str, Any]]:
     known: dict[str, tuple[str, Any]] = {
         "HOLDFAST_TOKEN": ("server.token", str),
         "HOLDFAST_DATA": ("data", str),
+        "HOLDFAST_STORE": ("store.url", str),
     }
     kinds = typing.get_type_hints(Config)
     for section in _SECTIONS:
@@ -281,12 +297,12 @@ def _put(raw: dict[str, Any], place: str, value: object) -> None:
 
 
 def _resolve_secrets(raw: Any, place: str, environ: Mapping[str, str]) -> None:
-    """Replace `env:NAME` and `file:PATH` in `[server]` and `[recipients]`, in place."""
+    """Replace `env:NAME` and `file:PATH` where secrets may stand, in place."""
     items = raw.items() if isinstance(raw, dict) else enumerate(raw)
     for key, value in list(items):
         inner = f"{place}.{key}".lstrip(".")
         if isinstance(value, dict | list):
-            if inner.startswith(("server", "recipients")):
+            if inner.startswith(_SECRETS):
                 _resolve_secrets(value, inner, environ)
         elif isinstance(value, str) and _REFERENCE.match(value) and key != "description":
             raw[key] = _secret(inner, value, environ)
@@ -320,7 +336,13 @@ def _build(raw: dict[str, Any]) -> Config:
 
 
 def _check(config: Config) -> None:
-    server, keep = config.server, config.retention
+    server, keep, store = config.server, config.retention, config.store
+    if store.url is not None and not _DATABASE.match(store.url):
+        allowed = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        raise InvalidInput("store.url", "***", allowed)  # it may hold a password
+    if store.url is not None and store.quota_bytes is not None:
+        allowed = "none with store.url: the disk of the database's server decides"
+        raise InvalidInput("store.quota_bytes", store.quota_bytes, allowed)
     if server.token is None and not is_loopback(server.host):
         raise InvalidInput(
             "server.host",
@@ -448,6 +470,7 @@ def _tables() -> dict[str, type[msgspec.Struct]]:
     file = {name: (kind, kind()) for name, kind in typing.get_type_hints(Config).items()}
     del file["catalog"]
     file["data"] = (str, ".holdfast")
+    file["store"] = (StoreSettings | str, StoreSettings())
     file["policy"] = (PolicySettings, PolicySettings())
     file["limits"] = (Limits, Limits())
     file["rules"] = (tuple[DeliveryRule, ...], ())

@@ -72,8 +72,21 @@ class Vault:
                     f"{path} is missing but the store holds encrypted data. Restore the file from "
                     "your backup of the data folder; without it the stored payloads are lost."
                 )
-            _write(path, {"active": "k001", "keys": {"k001": _key()}, "digest": _key()})
+            cls.create(folder)
         return cls._read(path)
+
+    @staticmethod
+    def create(folder: Path) -> Path:
+        """Make the keys of a new store and return their file.
+
+        Raises:
+            VaultError: there are keys already.
+        """
+        path = folder / KEY_FILE
+        if path.exists():
+            raise VaultError(f"{path} exists; keys that are in use are never replaced")
+        _write(path, {"active": "k001", "keys": {"k001": _key()}, "digest": _key()})
+        return path
 
     @classmethod
     def _read(cls, path: Path) -> "Vault":

@@ -79,6 +79,18 @@ def test_keys_rotate(run: Run, tmp_path: Path) -> None:
     assert (code, out.startswith("k002 seals")) == (0, True)
 
 
+def test_keys_new(run: Run, tmp_path: Path) -> None:
+    """It makes the keys once; those that are there are never replaced."""
+    folder = tmp_path / "data"
+    arguments = ("keys", "new", "--config", configured(tmp_path), "--data", str(folder))
+    code, out, _ = run(*arguments)
+    assert (code, "Copy it to the data folder of every machine" in out) == (0, True)
+    made = (folder / "keys.json").read_text()
+    code, _, err = run(*arguments)
+    assert (code, "keys that are in use are never replaced" in err) == (1, True)
+    assert (folder / "keys.json").read_text() == made
+
+
 def test_doctor_is_content_with_a_healthy_house(canned: Canned, run: Run, tmp_path: Path) -> None:
     """Everything in order: exit code 0, and no line asks for anything."""
     folder = tmp_path / "data"

@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
     store.command("migrate")(migrate)
     app.add_typer(store, name="store")
     keys = typer.Typer(help="Care for the keys.", no_args_is_help=True)
+    keys.command("new")(new)
     keys.command("rotate")(rotate)
     app.add_typer(keys, name="keys")
 
@@ -81,12 +82,17 @@ def up(
 
 
 async def _up(config: "Config") -> None:
+    from holdfast import app
     from holdfast.api.run import Running, run
     from holdfast.demo.signals import stop_on_signals
 
+    kept = f"data {config.data}"
+    if config.store.url is not None:
+        kept += f"  store {app.place(config)}"
+
     def ready(running: Running) -> None:
         sys.stdout.write(f"{running.api_url}\n")
-        sys.stdout.write(f"metrics {running.metrics_url}  data {config.data}  Ctrl-C stops\n")
+        sys.stdout.write(f"metrics {running.metrics_url}  {kept}  Ctrl-C stops\n")
         sys.stdout.flush()
 
     with stop_on_signals() as stop:
@@ -174,6 +180,16 @@ def migrate(*, config: ConfigFile = None, data: Data = None) -> None:
 
     told = app.migrate(load(config, os.environ, {"data": data}))
     sys.stdout.write(f"{told}\n")
+
+
+def new(*, config: ConfigFile = None, data: Data = None) -> None:
+    """Make the keys of a store in PostgreSQL; every machine that uses it needs a copy."""
+    from holdfast.config import load, prepare_data
+
+    path = Vault.create(prepare_data(load(config, os.environ, {"data": data})))
+    sys.stdout.write(
+        f"{path} is made. Copy it to the data folder of every machine, and keep one apart.\n"
+    )
 
 
 def rotate(*, config: ConfigFile = None, data: Data = None) -> None:

@@ -1,6 +1,7 @@
 """The engine: everything that moves, put together, started in order and stopped gracefully."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -31,7 +32,7 @@ from holdfast.engine.signals import Signals
 from holdfast.engine.timetable import Timetable, needed
 from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, StoreError
 from holdfast.model.flow import Account, Catalog, Recipient
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
@@ -314,8 +315,15 @@ class Engine:
         self._save_used()
         written = await self.writer.stop()
         if written and not self.lost.is_set():
-            await self.store.release(self.ownership.epoch)
+            await self._release()
         log(LogEvent.STOPPED, gave_back=gave_back)
+
+    async def _release(self) -> None:
+        try:
+            await self.store.release(self.ownership.epoch)
+        except StoreError as error:
+            # Nothing is lost: the next owner takes it for an unclean end and is careful.
+            log(LogEvent.STORE_ERROR, logging.WARNING, error=str(error))
 
     async def _finish_sends(self) -> int:
         """Wait for sends under way; cut those that take too long and return their number."""

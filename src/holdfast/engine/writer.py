@@ -11,7 +11,7 @@ from typing import Final
 
 from holdfast.clock import Clock
 from holdfast.engine import journal
-from holdfast.errors import HoldfastError, StoreError, StoreFull, StoreLost
+from holdfast.errors import HoldfastError, StoreAway, StoreError, StoreFull, StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.store import (
     Accept,
@@ -247,6 +247,8 @@ class Writer:
             self._lanes = lanes | self._lanes
             self._landed = landed + self._landed
             self._notes = notes + self._notes
+            if isinstance(error, StoreAway):
+                return await self._later(accepts, transitions, error)
             return await self._singly(accepts, transitions, error)
         _deliver(accepts, transitions, committed)
         for tell in landed:
@@ -270,6 +272,22 @@ class Writer:
             self.full = False
             log(LogEvent.STORE_RECOVERED)
         return committed
+
+    async def _later(
+        self,
+        accepts: list[tuple[Accept, OnAccepted]],
+        transitions: list[tuple[Transition, OnApplied]],
+        cause: StoreAway,
+    ) -> bool:
+        """Keep the settlements and refuse the accepts: no member is to blame."""
+        self._complain(cause)
+        self._transitions = transitions + self._transitions
+        for _, answer in accepts:
+            answer(cause)
+        self._on_commit()
+        if not self._stopping:
+            await self._clock.pause(RETRY_MS)
+        return False
 
     async def _singly(
         self,

@@ -79,14 +79,19 @@ class PostgresStore:
             raise
         return store
 
-    @property
-    def label(self) -> str:
-        """Return where it is, without the password."""
-        return self._address.label
+    @staticmethod
+    async def version(address: Address) -> int:
+        """Return the schema version of a database, 0 when it has no store yet.
 
-    async def version(self) -> int:
-        """Return the schema version."""
-        return await self._writer.run(opening.version)
+        Raises:
+            StoreMismatch: it has a schema of our name that is not ours.
+            StoreAway: the server cannot be reached.
+        """
+        session = Session(address, Backoff(SystemClock()))
+        try:
+            return await session.run(opening.version)
+        finally:
+            await session.close()
 
     # Deliveries
 
