@@ -37,7 +37,14 @@ def envelope(number: int, key: str | None = None) -> bytes:
     return msgspec.json.encode(message)
 
 
-def configure(folder: Path, sink_port: int, recipients: int, *, bad: Iterable[str] = ()) -> Path:
+def configure(
+    folder: Path,
+    sink_port: int,
+    recipients: int,
+    *,
+    bad: Iterable[str] = (),
+    store: str | None = None,
+) -> Path:
     """Write a configuration with one flow per recipient and return its path.
 
     Args:
@@ -45,6 +52,7 @@ def configure(folder: Path, sink_port: int, recipients: int, *, bad: Iterable[st
         sink_port: where the partner listens.
         recipients: healthy ones.
         bad: `DEAD`, `HUNG`, or both, besides them.
+        store: URL of a database; None: the embedded store.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -53,6 +61,8 @@ def configure(folder: Path, sink_port: int, recipients: int, *, bad: Iterable[st
         "[engine]\nshutdown_seconds = 0.5",
         '[log]\nlevel = "error"',
     ]
+    if store is not None:
+        lines.append(f'[store]\nurl = "{store}"')
     for name in (*names(recipients), *bad):
         port = _CLOSED_PORT if name == DEAD else sink_port
         lines.append(

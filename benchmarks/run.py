@@ -16,7 +16,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 ROOT: Final = Path(__file__).parents[1]
 
-SCENARIOS: Final = ("delivering", "intake", "batch", "backlog", "latency", "fairness", "deciding")
+SCENARIOS: Final = (
+    "delivering",
+    "intake",
+    "batch",
+    "backlog",
+    "latency",
+    "fairness",
+    "deciding",
+    "postgres",
+)
 QUICK: Final = Size(scale=0.1, rounds=2)
 
 

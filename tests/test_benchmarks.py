@@ -26,6 +26,7 @@ TARGETS: Final = {
         "CPU of each of 8 rules that apply",
     },
     "fairness": {"posted to received, p99, with against without"},
+    "postgres": {"PostgreSQL against the embedded store", "statements per delivery"},
 }
 """Scenario -> the figures that have a target."""
 

@@ -2,26 +2,34 @@
 
 The kills come at random points of the work done so far, a fifth of them while it still starts.
 Everything is judged by what others wrote down: the client its acknowledgements, the partner its
-arrivals, and the SQLite file as it lay there between a kill and the restart.
+arrivals, and the store as it was between a kill and the restart: the SQLite file as it lay there,
+or what PostgreSQL answers.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import asyncpg
 import pytest
+
+from holdfast.testing.postgres import PostgresServer
+from holdfast.vault import Vault
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import apsw
     from tests.acceptance.conftest import Holdfast, Launch, Start
+
+    Ask = Callable[[str], list[tuple[Any, ...]]]
 
 pytestmark = pytest.mark.slow
 
@@ -87,13 +95,25 @@ class Scene:
         acks: Path,
         *,
         messages: int,
+        server: PostgresServer | None = None,
     ) -> None:
+        self.server = server
         self.holdfast = holdfast
         self.client = client
         self.notes = notes
         self.acks = acks
         self.messages = messages
         self.restarts: list[Restart] = []
+
+    @contextmanager
+    def stored(self) -> Iterator[Ask]:
+        """Give what answers questions about the store."""
+        if self.server is None:
+            with self.holdfast.stored() as connection:
+                yield lambda sql: list(connection.execute(sql))
+        else:
+            url = f"{self.server.url()}?search_path=holdfast"
+            yield lambda sql: asyncio.run(fetched(url, sql))
 
     def done(self) -> int:
         """Return how many acknowledgements and arrivals there are."""
@@ -120,13 +140,22 @@ class Scene:
         """Kill, look at what lies on the disk, start again."""
         acknowledged = self.acknowledged()
         self.holdfast.kill()
-        with self.holdfast.stored() as connection:
-            assert_sums(connection)
-            found = dict(connection.execute("SELECT id, status FROM deliveries"))
+        with self.stored() as ask:
+            assert_sums(ask)
+            found = dict(ask("SELECT id, status FROM deliveries"))
         assert acknowledged.keys() <= found.keys(), "acknowledged, and not on disk"
         pending = frozenset(one for one, status in found.items() if status == "pending")
         self.restarts.append(Restart(pending, time.monotonic_ns()))
         self.holdfast.start()
+
+
+async def fetched(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Return rows of a database."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
 
 
 def size(path: Path) -> int:
@@ -134,36 +163,59 @@ def size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def assert_sums(connection: apsw.Connection) -> None:
+def assert_sums(ask: Ask) -> None:
     """Promise 2, by recipient: the counters add up and are those of the rows."""
-    for name, created, *fates, rows, pending, delivered in connection.execute(SUMS):
+    for name, created, *fates, rows, pending, delivered in ask(SUMS):
         assert created == sum(fates) == rows + fates[-1], name
         assert fates[:2] == [pending, delivered], name
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """Return a running database server, which syncs every commit."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture
 def scene(
     request: Any, launch: Launch, program: Start, tmp_path: Path, free_port: int
 ) -> Iterator[Scene]:
-    """Start partner and client; the test's parameter says how many messages."""
+    """Start partner and client; the test's parameter says how many messages, and the store."""
+    messages, kind = request.param
+    server = request.getfixturevalue("server") if kind == "postgresql" else None
     notes, acks = tmp_path / "notes.txt", tmp_path / "acks.txt"
     told = [notes, "--latency", 10, "--refuse-one-in", 200]
-    asked = [f"http://127.0.0.1:{free_port}", acks, "--messages", request.param]
+    asked = [f"http://127.0.0.1:{free_port}", acks, "--messages", messages]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
         config = FLOWS + "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
+        if server is not None:
+            config = f'store = "{server.url()}"\n{config}'
         with (
             launch(tmp_path, config) as holdfast,
             program("client.py", asked, tmp_path / "client.log", says=False) as client,
         ):
             holdfast.port = free_port
-            yield Scene(holdfast, client.process, notes, acks, messages=request.param)
+            if server is not None:
+                holdfast.data.mkdir(mode=0o700)
+                Vault.create(holdfast.data)
+            yield Scene(holdfast, client.process, notes, acks, messages=messages, server=server)
 
 
 SUSPECTS_MAX = 3
 """Three kills in a row make one suspect at most, and twenty kills are seldom that close."""
 
 
-@pytest.mark.parametrize(("scene", "kills"), [(20_000, 20)], indirect=["scene"])
+@pytest.mark.parametrize(
+    ("scene", "kills"),
+    [((20_000, "embedded"), 20), ((5_000, "postgresql"), 8)],
+    indirect=["scene"],
+    ids=["embedded", "postgresql"],
+)
 def test_nothing_is_lost_and_little_comes_twice(
     scene: Scene, kills: int, wait_until: Callable[..., Any]
 ) -> None:
@@ -177,9 +229,11 @@ def test_nothing_is_lost_and_little_comes_twice(
     assert scene.holdfast.stop() == 0
     took = time.monotonic() - began
     acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
-    with scene.holdfast.stored() as connection:
-        assert_end(connection, acknowledged, arrivals)
-        review = in_review(connection)
+    with scene.stored() as ask:
+        if scene.server is None:
+            assert ask("PRAGMA integrity_check") == [("ok",)]
+        assert_end(ask, acknowledged, arrivals)
+        review = in_review(ask)
     lost = {one for one in acknowledged if all(a.status != 200 for a in arrivals[one])} - review
     repeated = repeats(arrivals, scene.restarts)
     report(scene, len(acknowledged), arrivals, (lost, repeated), took)
@@ -203,24 +257,50 @@ def torment(scene: Scene, kills: int, wait_until: Callable[..., Any]) -> None:
     wait_until(scene.holdfast.ready, "it runs for good")
 
 
-def in_review(connection: apsw.Connection) -> set[str]:
+@pytest.mark.parametrize("scene", [(5_000, "postgresql")], indirect=True)
+def test_the_database_restarts_under_load(scene: Scene, wait_until: Callable[..., Any]) -> None:
+    """Its server shut down and crashed under load: all arrives exactly once, without help."""
+    server = scene.server
+    assert server is not None
+    scene.holdfast.up()
+    took = []
+    for share, end in ((0.25, server.stop), (0.5, server.crash), (0.75, server.stop)):
+        wait_until(lambda goal=share: scene.done() >= goal * scene.messages, "the next restart")
+        end()
+        before = scene.done()
+        server.start()
+        began = time.monotonic()
+        wait_until(lambda seen=before: size(scene.acks) and scene.done() > seen + 100, "it resumes")
+        took.append(time.monotonic() - began)
+    wait_until(lambda: scene.client.poll() is not None, "the client is content")
+    wait_until(lambda: scene.holdfast.totals()["pending"] == 0, "everything is delivered")
+    assert scene.holdfast.stop() == 0
+    acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
+    with scene.stored() as ask:
+        assert_end(ask, acknowledged, arrivals)
+        assert in_review(ask) == set()
+    received = {one: sum(a.status == 200 for a in arrivals[one]) for one in acknowledged}
+    assert set(received.values()) == {1}, "lost or sent twice"
+    print("\n  seconds to resume:", ", ".join(f"{each:.1f}" for each in took))  # noqa: T201
+
+
+def in_review(ask: Ask) -> set[str]:
     """Return what was not delivered: suspects, and the second steps that wait for them."""
-    rows = connection.execute("SELECT id FROM deliveries WHERE status <> 'delivered'")
+    rows = ask("SELECT id FROM deliveries WHERE status <> 'delivered'")
     return {str(delivery_id) for (delivery_id,) in rows}
 
 
 def assert_end(
-    connection: apsw.Connection,
+    ask: Ask,
     acknowledged: dict[str, set[str]],
     arrivals: dict[str, list[Arrival]],
 ) -> None:
     """Check the store after the end: sound, complete, and every second step after its first."""
-    assert connection.execute("PRAGMA integrity_check").get == "ok"
-    assert_sums(connection)
-    assert connection.execute("SELECT clean FROM owner").get == 1
-    rows = connection.execute("SELECT id, status, predecessor FROM deliveries").fetchall()
+    assert_sums(ask)
+    assert ask("SELECT clean FROM owner") == [(True,)]
+    rows = ask("SELECT id, status, predecessor FROM deliveries")
     assert {delivery_id for delivery_id, _, _ in rows} == acknowledged.keys()
-    ends = connection.execute("SELECT status, code, count(*) FROM deliveries GROUP BY 1, 2")
+    ends = ask("SELECT status, code, count(*) FROM deliveries GROUP BY 1, 2")
     fates = {(str(status), code): int(str(count)) for status, code, count in ends}
     # One that is alone on the wire at its third kill in a row is a suspect: in review, not lost.
     known = {("delivered", None), ("dead", "WORKER_CRASH"), ("discarded", "PREDECESSOR")}

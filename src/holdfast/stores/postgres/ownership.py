@@ -68,8 +68,7 @@ class OwnerLock:
                 await connection.close()
 
     async def _lock(self, connection: asyncpg.Connection) -> None:
-        await connection.execute("BEGIN")
-        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        await connection.execute(f"BEGIN; {_PATIENT}; {_ALIVE}")
         if connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE:
             await connection.execute("SET LOCAL transaction_timeout = 0")
         if not await one(connection, "take_lock", lock=LOCK):
@@ -93,6 +92,12 @@ class OwnerLock:
             await self._clock.pause(delay)
 
 
+_PATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
+_ALIVE: Final = (
+    "SET LOCAL tcp_keepalives_idle = 5; SET LOCAL tcp_keepalives_interval = 2; "
+    "SET LOCAL tcp_keepalives_count = 3"
+)
+"""The server notices within about ten seconds that our machine is gone, and frees the lock."""
 _TRANSACTION_TIMEOUT_SINCE: Final = 17
 
 
