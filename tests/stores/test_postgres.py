@@ -8,6 +8,8 @@ from holdfast.store import Store
 from holdfast.stores.postgres import PostgresStore
 from holdfast.stores.postgres.address import parse
 from holdfast.testing.store_suite import StoreSuite
+from holdfast.testing.store_suite.following import FollowingSuite
+from holdfast.testing.store_suite.keeping import KeepingSuite
 
 
 class TestPrepared(StoreSuite):
@@ -17,5 +19,16 @@ class TestPrepared(StoreSuite):
     async def store(self, database: str) -> AsyncIterator[Store]:
         """Return a store in a new database."""
         store = await PostgresStore.open(parse(database))
+        yield store
+        await store.close()
+
+
+class TestUnprepared(FollowingSuite, KeepingSuite):
+    """Without prepared statements, for poolers: the parts with the most varied statements."""
+
+    @pytest.fixture
+    async def store(self, database: str) -> AsyncIterator[Store]:
+        """Return a store in a new database."""
+        store = await PostgresStore.open(parse(database, prepared=False))
         yield store
         await store.close()
