@@ -9,8 +9,10 @@ from msgspec import Meta
 KEY_CHARACTERS = 255
 """Longest idempotency key."""
 
-Key = Annotated[str, Meta(min_length=1, max_length=KEY_CHARACTERS)]
-Region = Annotated[str, Meta(min_length=1, max_length=64)]
+_NO_NUL = r"^[^\x00]*$"
+"""Not every store takes U+0000 in a text."""
+Key = Annotated[str, Meta(min_length=1, max_length=KEY_CHARACTERS, pattern=_NO_NUL)]
+Region = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
 Aware = Annotated[datetime, Meta(tz=True)]
 
 

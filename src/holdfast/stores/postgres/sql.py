@@ -172,6 +172,20 @@ def _arguments(
     return [values[name] for name in names]
 
 
+def without_nul(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts with U+FFFD in place of U+0000, which PostgreSQL takes in no text."""
+    return [
+        part._replace(values={name: _without_nul(value) for name, value in part.values.items()})
+        for part in parts
+    ]
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    return [_without_nul(each) for each in value] if isinstance(value, list) else value
+
+
 def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     """Return rows as one array per column, which `unnest` makes rows again."""
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

@@ -45,8 +45,9 @@ DOORS: Final = 3
 class PostgresStore:
     """The store for several machines; made by `open`.
 
-    Six connections: one writes, one reads for the engine, some read for the doors, and one holds
-    the owner's lock. Each is opened when it is needed and again when it broke.
+    Seven connections: one writes, one reads for the engine, some read for the doors, one looks for
+    what may go, and one holds the owner's lock. Each is opened when it is needed and again when it
+    broke.
     """
 
     def __init__(self, address: Address, clock: Clock) -> None:
@@ -55,6 +56,7 @@ class PostgresStore:
         self._writer = Session(address, backoff)
         self._engine = Session(address, backoff)
         self._doors = tuple(Session(address, backoff) for _ in range(DOORS))
+        self._keeper = Session(address, backoff)
         self._lock = OwnerLock(address, clock)
         self._days = Days()
         self._commits = Writer(self._days)
@@ -139,7 +141,7 @@ class PostgresStore:
         gone_rows = await self._prune("rows", retention.rows, limit)
         gone_events = gone_keys = 0
         if retention.events:
-            gone_events = await self._written(
+            gone_events = await self._keeper.run(
                 partial(pruning.prune_events, days=self._days, before=retention.events)
             )
         if retention.keys:
@@ -198,7 +200,7 @@ class PostgresStore:
     async def close(self) -> None:
         """Close; commits under way finish first."""
         await asyncio.gather(*self._writing, return_exceptions=True)
-        for session in (*self._doors, self._engine, self._writer):
+        for session in (*self._doors, self._keeper, self._engine, self._writer):
             await session.close()
         await self._lock.release()
 
@@ -218,7 +220,9 @@ class PostgresStore:
     async def _prune(self, kind: str, before: int, limit: int) -> int:
         if not before:
             return 0
-        ids = await self._read(partial(pruning.candidates, kind=kind, before=before, limit=limit))
+        ids = await self._keeper.run(
+            partial(pruning.candidates, kind=kind, before=before, limit=limit)
+        )
         if not ids:
             return 0
         remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows

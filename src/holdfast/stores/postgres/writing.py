@@ -70,43 +70,68 @@ class Writer:
 
     async def commit(self, connection: asyncpg.Connection, batch: Batch) -> Committed:
         """Write a batch wholly, or not at all."""
+        clean = False
         for left in reversed(range(_TRIES)):
             try:
-                return await self._commit(connection, batch)
-            except asyncpg.UniqueViolationError:
-                # Somebody else was first with a key or an event; a second look will find it.
-                if not left:
-                    raise
-            except asyncpg.CheckViolationError as error:
-                if not left or not await self._days.forgotten(connection, error):
-                    raise
+                return await self._commit(connection, batch, clean=clean)
             except asyncpg.PostgresError as error:
-                if error.sqlstate != sql.REFUSED:
-                    raise
-                if error.args[0] == sql.OWNER:
-                    raise _lost(batch.epoch) from None
-                if not left:
+                clean = clean or isinstance(error, asyncpg.CharacterNotInRepertoireError)
+                if not await self._may_pass(connection, error, batch.epoch) or not left:
                     raise
         raise StoreError("unreachable: the last try returns or raises")
 
-    async def _commit(self, connection: asyncpg.Connection, batch: Batch) -> Committed:
+    async def _may_pass(
+        self, connection: asyncpg.Connection, error: asyncpg.PostgresError, epoch: int
+    ) -> bool:
+        """Tell whether a second look may help.
+
+        Raises:
+            StoreLost: the epoch is old.
+        """
+        if isinstance(error, asyncpg.CheckViolationError):
+            return await self._days.forgotten(connection, error)
+        if error.sqlstate == sql.REFUSED and error.args[0] == sql.OWNER:
+            raise _lost(epoch) from None
+        # Somebody else was first with a key, an event or a change; or a partner's word has U+0000,
+        # which is left out then: it must not stay unsettled for ever.
+        passing = (asyncpg.UniqueViolationError, asyncpg.CharacterNotInRepertoireError)
+        return error.sqlstate == sql.REFUSED or isinstance(error, passing)
+
+    async def _commit(
+        self, connection: asyncpg.Connection, batch: Batch, *, clean: bool
+    ) -> Committed:
         sight = await _look(connection, batch)
         if not _tangled(batch, sight):
-            return await self._round(connection, batch, sight, 0)
+            return await self._round(connection, batch, sight, clean=clean)
         # Members that touch the same delivery must see each other's work: one after the other.
         accepts: list[Accepted] = []
         transitions: list[Applied] = []
         async with connection.transaction():
             for number, part in enumerate(_untangled(batch)):
-                done = await self._round(connection, part, await _look(connection, part), number)
+                seen = await _look(connection, part)
+                done = await self._round(connection, part, seen, first=number, clean=clean)
                 accepts += done.accepts
                 transitions += done.transitions
         return Committed(tuple(accepts), tuple(transitions))
 
     async def _round(
-        self, connection: asyncpg.Connection, batch: Batch, sight: "Sight", first: int
+        self,
+        connection: asyncpg.Connection,
+        batch: Batch,
+        sight: "Sight",
+        *,
+        first: int = 0,
+        clean: bool,
     ) -> Committed:
-        """Decide and write; `first` is the number of the first event in its transaction."""
+        """Decide and write.
+
+        Args:
+            connection: the writer's.
+            batch: what to write.
+            sight: what was looked up for it.
+            first: number of the first event in its transaction.
+            clean: leave out what PostgreSQL takes in no text.
+        """
         tally = Tally()
         answers, fresh = accepting.accept(batch.accepts, sight.messages, tally)
         known = await _known(connection, batch.transitions, sight.states)
@@ -124,6 +149,8 @@ class Writer:
             *_kept(batch, notes, used),
         ]
         await self._days.open(connection, [each.retry_timestamp for each, _ in plan.attempts])
+        if clean:
+            parts = sql.without_nul(parts)
         await sql.write(connection, batch.epoch, parts)
         self._stamps.written(used)
         return Committed(answers, applied)

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from holdfast.errors import StoreError, StoreLost
+from holdfast.model.delivery import Verb
 from holdfast.model.message import NEVER
 from holdfast.store import Accept, Accepted, Batch, Counts, Note
 from holdfast.testing.store_suite.case import NOW, Case, Suite
@@ -75,6 +76,39 @@ class AcceptingSuite(Suite):
             member = msgspec.structs.replace(_accept(case, key="k"), notes=(note,))
             await case.commit(accepts=(member,))
         assert await case.store.notes("dlv_x", 10) == [note]
+
+    async def test_a_delivery_that_is_accepted_and_changed_in_one_batch(self, case: Case) -> None:
+        """Accepts are written first, so that the change finds its delivery."""
+        member = _accept(case)
+        delivery = member.deliveries[0]
+        cancelled = case.transition(delivery, Verb.CANCEL)
+        _, (applied,) = await case.commit(accepts=(member,), transitions=(cancelled,))
+        assert applied.applied
+        assert await case.get(delivery) == cancelled.after
+        assert await case.store.counts() == {"north": Counts(created=1, discarded=1)}
+
+    async def test_old_and_new_recipients_are_counted_in_one_batch(self, case: Case) -> None:
+        """One recipient gains and loses, one is new, one only loses."""
+        north, east = await case.take(), await case.take(recipient="east")
+        message = case.message()
+        both = (case.delivery(message), case.delivery(message, recipient="south"))
+        settled = (case.transition(north, Verb.DIE), case.transition(east, Verb.CANCEL))
+        await case.commit(accepts=(Accept(message, both),), transitions=settled)
+        assert await case.store.counts() == {
+            "east": Counts(created=1, discarded=1),
+            "north": Counts(created=2, pending=1, dead=1, normal=1),
+            "south": Counts(created=1, pending=1, normal=1),
+        }
+
+    async def test_many_duplicates_are_answered_in_one_batch(self, case: Case) -> None:
+        """Each by its own first answer, new ones in between."""
+        old = [_accept(case, key=f"k{number}") for number in range(50)]
+        first, _ = await case.commit(accepts=tuple(old))
+        again = [_accept(case, key=f"k{number}") for number in range(60)]
+        answers, _ = await case.commit(accepts=tuple(again))
+        assert [each.message_id for each in answers[:50]] == [each.message_id for each in first]
+        assert [each.deliveries for each in answers[:50]] == [each.deliveries for each in first]
+        assert [each.duplicate for each in answers] == [True] * 50 + [False] * 10
 
     async def test_twins_in_one_batch_share_one_answer(self, case: Case) -> None:
         """The first twin is written, the others are its duplicates or collisions."""

@@ -65,6 +65,22 @@ class TransitingSuite(Suite):
         assert event.excerpt == b"\x00\xff"
         assert await case.store.notes(delivery.id, 10) == [transition.note]
 
+    async def test_words_of_a_partner_never_keep_a_settlement_from_being_written(
+        self, case: Case
+    ) -> None:
+        """U+0000 and the like are stored, or something in their place; the rest is as given."""
+        delivery = await case.take()
+        said = "a\x00b \u2028 \ud7ff \U0001f600 \x7f ' \" \\ %s $1 :x"
+        died = case.transition(delivery, Verb.DIE, Result.FAILURE, reason=said, code="X")
+        died = msgspec.structs.replace(died, note=Note(NOW, "ada", "die", delivery.id, said))
+        assert await case.apply(died) == (APPLIED,)
+        found = await case.get(delivery)
+        assert found.reason is not None
+        assert found.reason.replace("\ufffd", "\x00") == said
+        assert msgspec.structs.replace(found, reason=said) == died.after
+        (note,) = await case.store.notes(delivery.id, 10)
+        assert note.reason == found.reason
+
     @pytest.mark.parametrize("status", list(Status))
     @pytest.mark.parametrize("verb", list(Verb))
     async def test_the_table_of_transitions_decides(
