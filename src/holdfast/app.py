@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,11 +18,13 @@ from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
 from holdfast.model.flow import Catalog
 from holdfast.store import Registry, Store
-from holdfast.stores.postgres import PostgresStore
-from holdfast.stores.postgres.address import Address, parse
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import KEY_FILE, Vault
+
+if TYPE_CHECKING:
+    from holdfast.stores.postgres import PostgresStore
+    from holdfast.stores.postgres.address import Address
 
 STORE_FILE: Final = "holdfast.db"
 _KEY_CHECK: Final = "key_check"
@@ -123,18 +125,33 @@ def _engine(
 
 def place(config: Config) -> str:
     """Return where the store is, in words that hold no password."""
+    found = _database(config)
+    return str(config.data / STORE_FILE) if found is None else found.address.label
+
+
+class Database(msgspec.Struct, frozen=True):
+    """A store in PostgreSQL: its class and where it is."""
+
+    store: "type[PostgresStore]"
+    address: "Address"
+
+
+def _database(config: Config) -> Database | None:
+    """Return the database that is configured, None: the embedded store."""
     if config.store.url is None:
-        return str(config.data / STORE_FILE)
-    return _address(config.store.url, config).label
+        return None
+    # Importing the driver takes a while, which the embedded store need not wait for.
+    from holdfast.stores.postgres import PostgresStore  # noqa: PLC0415
+    from holdfast.stores.postgres.address import parse  # noqa: PLC0415
 
-
-def _address(url: str, config: Config) -> Address:
-    return parse(url, prepared=config.store.prepared_statements)
+    address = parse(config.store.url, prepared=config.store.prepared_statements)
+    return Database(PostgresStore, address)
 
 
 async def _open_store(config: Config, clock: Clock) -> Store:
-    if config.store.url is not None:
-        return await PostgresStore.open(_address(config.store.url, config), clock)
+    found = _database(config)
+    if found is not None:
+        return await found.store.open(found.address, clock)
     return SqliteStore.open(config.data / STORE_FILE, quota_bytes=config.store.quota_bytes)
 
 
@@ -203,20 +220,35 @@ def migrate(config: Config) -> str:
         StoreMismatch: the store is not ours, or from a newer version.
         StoreAway: the store's server cannot be reached.
     """
-    if config.store.url is None:
+    found = _database(config)
+    if found is None:
         path = prepare_data(config) / STORE_FILE
         before = SqliteStore.version(path)
         asyncio.run(SqliteStore.open(path, inline=True).close())
         after = SqliteStore.version(path)
     else:
-        before, after = asyncio.run(_migrate(_address(config.store.url, config)))
+        before, after = asyncio.run(_migrate(found))
     if before == after:
         return f"{place(config)} is at schema version {after}; nothing to do"
     return f"{place(config)} went from schema version {before} to {after}"
 
 
-async def _migrate(address: Address) -> tuple[int, int]:
-    before = await PostgresStore.version(address)
-    store = await PostgresStore.open(address)
+async def _migrate(database: Database) -> tuple[int, int]:
+    before = await database.store.version(database.address)
+    store = await database.store.open(database.address)
     await store.close()
-    return before, await PostgresStore.version(address)
+    return before, await database.store.version(database.address)
+
+
+def probe(config: Config) -> str | None:
+    """Ask the database that is configured, and say what it answers; None: there is none.
+
+    Raises:
+        StoreError: it does not answer as it should.
+    """
+    found = _database(config)
+    if found is None:
+        return None
+    version = asyncio.run(found.store.version(found.address))
+    has = f"schema version {version}" if version else "no store yet"
+    return f"{found.address.label} answers, {has}"

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import apsw
 import pytest
 
+from holdfast.testing.postgres import PostgresServer
+
 T = TypeVar("T")
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
@@ -70,6 +72,9 @@ class Holdfast:
         self.url = ""
         self.token = ""
         """Sent with every call when it is not empty."""
+        self.environ: dict[str, str] = {}
+        """Variables of every start."""
+        self.command = COMMAND
         self._out = folder / "out.txt"
         self._log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,7 +99,7 @@ class Holdfast:
                 stdout=out,
                 stderr=log,
                 cwd=self.folder,
-                env=clean | (environ or {}),
+                env=clean | self.environ | (environ or {}),
             )
 
     def up(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
@@ -132,6 +137,10 @@ class Holdfast:
     def log(self) -> str:
         """Return what all its lives wrote to stderr."""
         return self._log.read_text() if self._log.exists() else ""
+
+    def out(self) -> str:
+        """Return what it wrote to stdout, in this life."""
+        return self._out.read_text()
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return its log lines of one event."""
@@ -285,3 +294,21 @@ def free_port() -> int:
 def wait_until() -> Callable[..., Any]:
     """Return `until`."""
     return until
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a database server, which syncs every commit."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def server(postgres: PostgresServer) -> PostgresServer:
+    """Return a database server without a store."""
+    postgres.empty()
+    return postgres

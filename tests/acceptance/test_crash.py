@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import asyncpg
 import pytest
 
-from holdfast.testing.postgres import PostgresServer
 from holdfast.vault import Vault
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.acceptance.conftest import Holdfast, Launch, Start
+
+    from holdfast.testing.postgres import PostgresServer
 
     Ask = Callable[[str], list[tuple[Any, ...]]]
 
@@ -168,17 +169,6 @@ def assert_sums(ask: Ask) -> None:
     for name, created, *fates, rows, pending, delivered in ask(SUMS):
         assert created == sum(fates) == rows + fates[-1], name
         assert fates[:2] == [pending, delivered], name
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """Return a running database server, which syncs every commit."""
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

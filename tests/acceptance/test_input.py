@@ -93,6 +93,7 @@ def test_malformed_json(holdfast: Holdfast, body: bytes, where: str) -> None:
         ({"payload": {}, "quality": 101}, "quality", "100"),
         ({"payload": {}, "key": ""}, "key", "1"),
         ({"payload": {}, "key": "k" * 256}, "key", "255"),
+        ({"payload": {}, "key": "k\x00"}, "key", "matching"),
         ({"payload": {}, "not_before": "2026-01-01T00:00:00"}, "not_before", "offset"),
         ({"payload": {}, "expires_at": "soon"}, "expires_at", ""),
         ({"payload": {}, "urgent": True}, "urgent", "consent, expires_at, key"),

@@ -24,7 +24,7 @@ from holdfast.cli.options import Json, Token, Url
 from holdfast.cli.running import ConfigFile, Data
 from holdfast.clock import SystemClock
 from holdfast.config import Config, load
-from holdfast.errors import ConfigError, VaultError
+from holdfast.errors import ConfigError, HoldfastError, VaultError
 from holdfast.vault import KEY_FILE, Vault
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -94,8 +94,12 @@ def examine(
     seen = f"{len(catalog.recipients)} recipients, {len(catalog.flows)} flows"
     advice = "" if catalog.flows else "add [recipients.NAME] and [flows.NAME] to holdfast.toml"
     yield Finding(Level.OK if catalog.flows else Level.WARN, "configuration", seen, advice)
-    yield from _folder(found.data)
-    yield from _disk(found)
+    yield _folder(found.data)
+    yield from _keys(found)
+    if found.store.url is None:
+        yield from _disk(found)
+    else:
+        yield _database(found)
     api = list(_api(url, token or found.server.token))
     yield from api
     if api[0].level is not Level.OK:
@@ -112,28 +116,42 @@ def _versions() -> Iterator[Finding]:
     yield Finding(Level.OK if good else Level.FAIL, "clock", views.when(now), advice)
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def _database(config: Config) -> Finding:
+    from holdfast.app import probe  # noqa: PLC0415  # `holdfast ls` should not wait for it
+
+    try:
+        return Finding(Level.OK, "store", str(probe(config)))
+    except HoldfastError as error:
+        return Finding(Level.FAIL, "store", str(error), "look at the server, and at store.url")
+
+
+def _folder(folder: Path) -> Finding:
     if not folder.exists():
-        yield Finding(Level.OK, "data folder", f"{folder} will be made at the first start")
-        return
+        return Finding(Level.OK, "data folder", f"{folder} will be made at the first start")
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & 0o077:
-        yield Finding(Level.FAIL, "data folder", f"{folder}: {mode:04o}", f"chmod 700 {folder}")
-    elif not os.access(folder, os.W_OK):
-        yield Finding(Level.FAIL, "data folder", f"{folder} cannot be written", "check its owner")
-    else:
-        yield Finding(Level.OK, "data folder", f"{folder} ({mode:04o})")
-    if not (folder / KEY_FILE).exists():
-        used = any(folder.glob("*.db*")) or any(folder.glob("*.sqlite*"))
-        advice = "restore it from your backup: stored payloads need it" if used else ""
-        seen = "missing" if used else "will be made at the first start"
-        yield Finding(Level.FAIL if used else Level.OK, "keys", seen, advice)
-        return
-    try:
-        Vault.load(folder, create=False)
-        yield Finding(Level.OK, "keys", f"{folder / KEY_FILE} is readable by you alone")
-    except (VaultError, OSError) as error:
-        yield Finding(Level.FAIL, "keys", str(error), "follow the line above")
+        return Finding(Level.FAIL, "data folder", f"{folder}: {mode:04o}", f"chmod 700 {folder}")
+    if not os.access(folder, os.W_OK):
+        return Finding(Level.FAIL, "data folder", f"{folder} cannot be written", "check its owner")
+    return Finding(Level.OK, "data folder", f"{folder} ({mode:04o})")
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    folder = config.data
+    if (folder / KEY_FILE).exists():
+        try:
+            Vault.load(folder, create=False)
+            yield Finding(Level.OK, "keys", f"{folder / KEY_FILE} is readable by you alone")
+        except (VaultError, OSError) as error:
+            yield Finding(Level.FAIL, "keys", str(error), "follow the line above")
+    elif config.store.url is not None:
+        advice = "copy them from another machine; for a new store: holdfast keys new"
+        yield Finding(Level.FAIL, "keys", "missing", advice)
+    elif any(folder.glob("*.db*")) or any(folder.glob("*.sqlite*")):
+        advice = "restore it from your backup: stored payloads need it"
+        yield Finding(Level.FAIL, "keys", "missing", advice)
+    elif folder.exists():
+        yield Finding(Level.OK, "keys", "will be made at the first start")
 
 
 def _disk(config: Config) -> Iterator[Finding]:

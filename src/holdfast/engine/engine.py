@@ -463,7 +463,8 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Tell whether messages can be accepted now."""
-        return not self.lost.is_set() and self.intake.full is None and not self.writer.full
+        writer = self.writer
+        return not (self.lost.is_set() or self.intake.full or writer.full or writer.away)
 
     @property
     def held(self) -> Gate | None:

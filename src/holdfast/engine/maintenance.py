@@ -13,6 +13,7 @@ from holdfast.engine.intake import SETTLEMENT_BYTES, Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.loop import Loop
 from holdfast.engine.writer import Writer
+from holdfast.errors import StoreAway
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Code, Gate
@@ -187,7 +188,13 @@ class Watch(Loop):
         What waits is settled at least once each: that room is set aside besides the reserve.
         """
         answered = self._intake.answered
-        pending = await self._refresh()
+        try:
+            pending = await self._refresh()
+        except StoreAway:
+            self._writer.away = True
+            raise
+        if self._writer.idle:  # else its next commit tells
+            self._writer.away = False
         space = await self._store.space()
         coming = self._intake.taken - answered  # on its way, or written since the first look
         was = self._intake.full

@@ -80,6 +80,8 @@ class Writer:
         """Why nothing is written any more."""
         self.full = False
         """The store has no room: settlements wait, nothing new is sent."""
+        self.away = False
+        """The store cannot be reached: settlements wait."""
         self.commits = 0
         self.committed = 0
 
@@ -266,6 +268,7 @@ class Writer:
 
     async def _commit(self, batch: Batch) -> Committed:
         committed = await self._store.commit(batch)
+        self.away = False
         self.commits += 1
         self.committed += len(batch.accepts) + len(batch.transitions)
         if self.full:
@@ -281,6 +284,7 @@ class Writer:
     ) -> bool:
         """Keep the settlements and refuse the accepts: no member is to blame."""
         self._complain(cause)
+        self.away = True
         self._transitions = transitions + self._transitions
         for _, answer in accepts:
             answer(cause)
