@@ -86,8 +86,7 @@ class StoreSettings(Section, frozen=True):
     Attributes:
         url: a PostgreSQL database, `postgresql://USER@HOST:PORT/DATABASE`, with several hosts
             apart by commas; `env:NAME` and `file:PATH` work. None: a file in the data folder.
-        prepared_statements: false behind a pooler that cannot keep them apart (PgBouncer before
-            1.21 in transaction mode).
+        prepared_statements: false behind a pooler in transaction mode.
         quota_bytes: largest size of the embedded store, None: the disk decides.
         reserve_bytes: kept free of intake, so that settlements still fit (S5.41); embedded only.
     """
@@ -160,7 +159,7 @@ def load(
     source, raw = _read(path, environ)
     try:
         if isinstance(raw.get("store"), str):
-            raw["store"] = {"url": raw["store"]}
+            _put(raw, "store", raw.pop("store"))
         _apply_environment(raw, environ)
         for place, value in (overrides or {}).items():
             if value is not None:
@@ -288,6 +287,8 @@ def _from_text(name: str, text: str, kind: Any) -> object:
 
 
 def _put(raw: dict[str, Any], place: str, value: object) -> None:
+    if place == "store" and isinstance(value, str):
+        place = "store.url"
     *sections, field = place.split(".")
     for section in sections:
         raw = raw.setdefault(section, {})
