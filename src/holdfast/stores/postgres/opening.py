@@ -7,7 +7,7 @@ import asyncpg
 from holdfast.errors import StoreMismatch
 from holdfast.stores.postgres.sql import migrations, row
 
-OLDEST: Final = 14
+OLDEST: Final = 15
 """First major version of PostgreSQL that is supported."""
 
 

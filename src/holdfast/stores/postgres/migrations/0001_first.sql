@@ -26,8 +26,7 @@ CREATE TABLE holdfast.messages (
     flow text COLLATE "C" NOT NULL,
     key text COLLATE "C",
     digest bytea NOT NULL,
-    -- Encrypted, so nothing is gained by compressing it.
-    sealed bytea STORAGE EXTERNAL,
+    sealed bytea,
     size bigint NOT NULL CHECK (size >= 0),
     value double precision NOT NULL,
     priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 9),
@@ -42,6 +41,9 @@ CREATE TABLE holdfast.messages (
         CASE WHEN sealed IS NOT NULL THEN 0 WHEN key IS NOT NULL THEN 1 ELSE 2 END
     ) STORED
 );
+
+-- Encrypted, so nothing is gained by compressing it.
+ALTER TABLE holdfast.messages ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
 CREATE UNIQUE INDEX messages_key ON holdfast.messages (account, key) WHERE key IS NOT NULL;
 CREATE INDEX messages_stage ON holdfast.messages (stage, created_at);
@@ -124,10 +126,12 @@ CREATE TABLE holdfast.attempts (
     outcome text COLLATE "C" NOT NULL CHECK (outcome IN ('success', 'failure', 'error', 'skip')),
     failure_class text COLLATE "C",
     body json NOT NULL,
-    excerpt bytea STORAGE EXTERNAL,
+    excerpt bytea,
     PRIMARY KEY (position, retry_timestamp),
     UNIQUE (event_id, retry_timestamp)
 ) PARTITION BY RANGE (retry_timestamp);
+
+ALTER TABLE holdfast.attempts ALTER COLUMN excerpt SET STORAGE EXTERNAL;
 
 CREATE INDEX attempts_delivery ON holdfast.attempts (delivery_id, position);
 CREATE INDEX attempts_recipient ON holdfast.attempts (recipient, position);
