@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from holdfast.lab.clock import VirtualClock
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.store import Accept, EventQuery
-from holdfast.stores.postgres import PostgresStore
+from holdfast.stores.postgres import PostgresStore, session
 from holdfast.stores.postgres.address import parse
 from holdfast.stores.postgres.ownership import LOCK
 from holdfast.stores.postgres.session import LAST_DELAY_MS, Backoff
@@ -190,6 +191,19 @@ async def test_of_several_hosts_one_that_takes_writes_is_found(
     finally:
         reset = "ALTER DATABASE postgres RESET default_transaction_read_only"
         postgres.execute(reset, "template1")
+
+
+async def test_a_host_that_swallows_packets_keeps_nobody_from_the_next(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each host has its own time limit, and the one that answered is asked first from then on."""
+    monkeypatch.setattr(session, "CONNECT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        hosts = f"@127.0.0.1:{mute.getsockname()[1]},127.0.0.1:"
+        store = await PostgresStore.open(parse(database.replace("@127.0.0.1:", hosts)))
+        assert await store.counts() == {}
+        assert store._lock._backoff.host == database
+        await store.close()
 
 
 async def test_a_caller_who_is_cancelled_does_not_cut_a_commit_short(database: str) -> None:

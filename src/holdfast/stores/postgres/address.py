@@ -17,13 +17,13 @@ class Address(msgspec.Struct, frozen=True):
     """A database.
 
     Attributes:
-        url: with the password; never shown.
+        urls: one per host, with the password; never shown.
         label: the same without user, password and options.
         target: which of several hosts will do, one of `TARGETS`.
         prepared: statements are prepared once per connection; not behind every pooler.
     """
 
-    url: str
+    urls: tuple[str, ...]
     label: str
     target: str = "read-write"
     prepared: bool = True
@@ -50,4 +50,6 @@ def parse(url: str, *, prepared: bool = True) -> Address:
     target = options.get("target_session_attrs", ["read-write"])[-1]
     if target not in TARGETS:
         raise InvalidInput("store.url: target_session_attrs", target, ", ".join(TARGETS))
-    return Address(url, label, target, prepared)
+    user, at, given = parts.netloc.rpartition("@")
+    urls = [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in given.split(",")]
+    return Address(tuple(urls), label, target, prepared)

@@ -28,11 +28,13 @@ class OwnerLock:
     Args:
         address: of the database.
         clock: for the pauses between tries.
+        backoff: knows which host answered last.
     """
 
-    def __init__(self, address: Address, clock: Clock) -> None:
+    def __init__(self, address: Address, clock: Clock, backoff: Backoff) -> None:
         self._address = address
         self._clock = clock
+        self._backoff = backoff
         self._connection: asyncpg.Connection | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -45,7 +47,7 @@ class OwnerLock:
         """
         if self._connection is not None and not self._connection.is_closed():
             return
-        connection = await connect(self._address)
+        connection = await connect(self._address, self._backoff)
         try:
             with translated(self._address.label):
                 await self._lock(connection)

@@ -16,7 +16,7 @@ from holdfast.stores.postgres.address import Address
 T = TypeVar("T")
 
 CONNECT_S: Final = 5.0
-COMMAND_S: Final = 60.0
+COMMAND_S: Final = 20.0
 """A statement that takes longer is given up, with its connection: the server may be gone."""
 FIRST_DELAY_MS: Final = 50.0
 LAST_DELAY_MS: Final = 2_000.0
@@ -63,6 +63,8 @@ class Backoff:
         self._delay = 0.0
         self._next = float("-inf")
         self._why = ""
+        self.host = ""
+        """The URL that answered last, of several."""
 
     def check(self, label: str) -> None:
         """Refuse at once while it is too early for another try.
@@ -92,9 +94,11 @@ class Session:
     Args:
         address: of the database.
         backoff: of the server.
+        command_s: longest time of a statement.
     """
 
-    def __init__(self, address: Address, backoff: Backoff) -> None:
+    def __init__(self, address: Address, backoff: Backoff, *, command_s: float = COMMAND_S) -> None:
+        self._command_s = command_s
         self._address = address
         self._backoff = backoff
         self._connection: asyncpg.Connection | None = None
@@ -137,7 +141,9 @@ class Session:
         if self._connection is None or self._connection.is_closed():
             self._backoff.check(self._address.label)
             try:
-                self._connection = await connect(self._address)
+                self._connection = await connect(
+                    self._address, self._backoff, command_s=self._command_s
+                )
             except StoreError as error:
                 self._backoff.failed(str(error.__cause__ or error))
                 raise
@@ -145,24 +151,41 @@ class Session:
         return self._connection
 
 
-async def connect(address: Address) -> asyncpg.Connection:
-    """Return a new connection to a server that takes writes.
+async def connect(
+    address: Address, backoff: Backoff, *, command_s: float = COMMAND_S
+) -> asyncpg.Connection:
+    """Return a new connection to a host that takes writes: that of the last time, or another.
+
+    The driver has one time limit for all hosts; one that swallows packets would use it up.
 
     Raises:
         StoreAway: none of the hosts can be reached, or takes writes.
-        StoreError: it refuses us.
+        StoreError: one refuses us.
     """
-    with translated(address.label):
-        return await asyncpg.connect(
-            address.url,
-            timeout=CONNECT_S,
-            command_timeout=COMMAND_S,
-            statement_cache_size=_STATEMENTS if address.prepared else 0,
-            max_cacheable_statement_size=0,
-            max_cached_statement_lifetime=0,
-            server_settings=_SETTINGS if address.prepared else _POOLED_SETTINGS,
-            target_session_attrs=SessionAttribute(address.target),
-        )
+    trouble = StoreAway(f"{address.label} has no host")
+    for url in sorted(address.urls, key=lambda url: url != backoff.host):
+        try:
+            with translated(address.label):
+                connection = await _connected(url, address, command_s)
+        except StoreAway as error:
+            trouble = error
+        else:
+            backoff.host = url
+            return connection
+    raise trouble
+
+
+async def _connected(url: str, address: Address, command_s: float) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_S,
+        command_timeout=command_s,
+        statement_cache_size=_STATEMENTS if address.prepared else 0,
+        max_cacheable_statement_size=0,
+        max_cached_statement_lifetime=0,
+        server_settings=_SETTINGS if address.prepared else _POOLED_SETTINGS,
+        target_session_attrs=SessionAttribute(address.target),
+    )
 
 
 _STATEMENTS: Final = 500

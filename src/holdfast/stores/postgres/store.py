@@ -41,6 +41,9 @@ T = TypeVar("T")
 DOORS: Final = 3
 """Connections for the doors, whose questions may be long."""
 
+KEEPER_S: Final = 600.0
+"""What may go is looked up in tables that may be large; nobody waits for it."""
+
 
 class PostgresStore:
     """The store for several machines; made by `open`.
@@ -56,8 +59,8 @@ class PostgresStore:
         self._writer = Session(address, backoff)
         self._engine = Session(address, backoff)
         self._doors = tuple(Session(address, backoff) for _ in range(DOORS))
-        self._keeper = Session(address, backoff)
-        self._lock = OwnerLock(address, clock)
+        self._keeper = Session(address, backoff, command_s=KEEPER_S)
+        self._lock = OwnerLock(address, clock, backoff)
         self._days = Days()
         self._commits = Writer(self._days)
         self._writing: set[asyncio.Future[object]] = set()
