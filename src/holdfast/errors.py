@@ -9,10 +9,10 @@
     ├── Overloaded               too much waits for the writer; come back after `retry_after_s`
     ├── StoreError               the store could not do it
     │   ├── StoreAway            its server cannot be reached now
-    │   ├── StoreBusy            another process owns this data folder
+    │   ├── StoreBusy            another process owns this store
     │   ├── StoreFull            no space, or the quota is reached
     │   ├── StoreLost            this process is no longer the owner (its epoch is old)
-    │   └── StoreMismatch        the file is not ours, or from a newer version
+    │   └── StoreMismatch        the store is not ours, or from a newer version
     └── VaultError               a key is missing, or data does not open with it
 
 A failed delivery is data, never an exception: see `model.attempt.Outcome`.
@@ -84,7 +84,7 @@ class StoreError(HoldfastError):
 
 
 class StoreBusy(StoreError):
-    """Another process owns this data folder."""
+    """Another process owns this store."""
 
     code = "STORE_BUSY"
 
@@ -108,7 +108,7 @@ class StoreLost(StoreError):
 
 
 class StoreMismatch(StoreError):
-    """The file is not a Holdfast store, or a newer version wrote it."""
+    """It is not a Holdfast store, or a newer version wrote it."""
 
     code = "STORE_MISMATCH"
 

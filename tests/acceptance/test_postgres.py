@@ -128,3 +128,32 @@ def test_the_store_away_is_said_and_passes(
     )
     wait_until(lambda: holdfast.call("GET", "/readyz").status == 200, "it is ready again")
     assert holdfast.stop() == 0
+
+
+FULL_DISK = """
+CREATE FUNCTION holdfast.full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON holdfast.messages EXECUTE FUNCTION holdfast.full();
+"""
+
+
+def test_a_full_disk_of_the_server_passes(
+    holdfast: Holdfast,
+    run: Callable[..., tuple[int, str]],
+    server: PostgresServer,
+    wait_until: Callable[..., Any],
+) -> None:
+    """Intake answers 507 while there is no room, and goes on by itself when there is."""
+    run("keys", "new")
+    holdfast.up()
+    server.execute(FULL_DISK)
+    message = {"payload": {}, "key": "k"}
+    answer = holdfast.post("/v1/flows/leads/messages", message)
+    assert (answer.status, answer.json["code"]) == (507, "STORAGE_FULL")
+    server.execute("DROP TRIGGER full_disk ON holdfast.messages")
+    wait_until(
+        lambda: holdfast.post("/v1/flows/leads/messages", message).status == 202,
+        "it accepts again",
+    )
+    assert holdfast.totals()["created"] == 1
+    assert holdfast.stop() == 0

@@ -16,9 +16,9 @@ class TestPrepared(StoreSuite):
     """With prepared statements: what production uses."""
 
     @pytest.fixture
-    async def store(self, database: str) -> AsyncIterator[Store]:
-        """Return a store in a new database."""
-        store = await PostgresStore.open(parse(database))
+    async def store(self, emptied: str) -> AsyncIterator[Store]:
+        """Return an empty store."""
+        store = await PostgresStore.open(parse(emptied))
         yield store
         await store.close()
 
@@ -27,8 +27,8 @@ class TestUnprepared(FollowingSuite, KeepingSuite):
     """Without prepared statements, for poolers: the parts with the most varied statements."""
 
     @pytest.fixture
-    async def store(self, database: str) -> AsyncIterator[Store]:
-        """Return a store in a new database."""
-        store = await PostgresStore.open(parse(database, prepared=False))
+    async def store(self, emptied: str) -> AsyncIterator[Store]:
+        """Return an empty store."""
+        store = await PostgresStore.open(parse(emptied, prepared=False))
         yield store
         await store.close()

@@ -78,7 +78,7 @@ class PostgresStore:
         store = cls(address, clock or SystemClock())
         try:
             await store._lock.take()
-            await store._writer.run(opening.migrate)
+            await store._keeper.run(opening.migrate)
         except BaseException:
             await store.close()
             raise
