@@ -52,7 +52,9 @@ def translated(label: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    return str(error.args[0]) if error.args else type(error).__name__
+    """Return the message alone: what the driver adds to it may quote rows."""
+    plain = isinstance(error, OSError) or not error.args
+    return (str(error) if plain else str(error.args[0])) or type(error).__name__
 
 
 class Backoff:
@@ -66,14 +68,14 @@ class Backoff:
         self.host = ""
         """The URL that answered last, of several."""
 
-    def check(self, label: str) -> None:
+    def check(self) -> None:
         """Refuse at once while it is too early for another try.
 
         Raises:
             StoreAway: the last try failed a moment ago.
         """
         if self._clock.monotonic() < self._next:
-            raise StoreAway(f"{label} cannot be reached: {self._why}")
+            raise StoreAway(self._why)
 
     def failed(self, why: str) -> float:
         """Note a failure and return the delay before the next try, in ms."""
@@ -139,13 +141,13 @@ class Session:
 
     async def _open(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._backoff.check(self._address.label)
+            self._backoff.check()
             try:
                 self._connection = await connect(
                     self._address, self._backoff, command_s=self._command_s
                 )
             except StoreError as error:
-                self._backoff.failed(str(error.__cause__ or error))
+                self._backoff.failed(str(error))
                 raise
             self._backoff.succeeded()
         return self._connection
