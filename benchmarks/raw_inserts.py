@@ -22,7 +22,7 @@ from holdfast.app import App
 from holdfast.config import load
 from holdfast.model.delivery import Delivery
 from holdfast.store import Accept
-from holdfast.stores.sqlite import opening, rows
+from holdfast.stores.sqlite import accepting, opening
 
 PER_COMMIT = 500
 _MESSAGE = (
@@ -48,8 +48,10 @@ def insert(connection: apsw.Connection, members: Sequence[Accept]) -> None:
         chunk = members[start : start + PER_COMMIT]
         connection.execute("BEGIN IMMEDIATE")
         placed = list(enumerate((each.message for each in chunk), start + 1))
-        connection.executemany(MESSAGES, [rows.message_row(*each) for each in placed])
-        connection.executemany(PAYLOADS, rows.payload_rows(placed))
+        connection.executemany(MESSAGES, [accepting.message_row(*each) for each in placed])
+        connection.executemany(
+            PAYLOADS, [(place, one.sealed) for place, one in placed if one.sealed is not None]
+        )
         connection.executemany(
             DELIVERIES,
             [msgspec.structs.astuple(one) for each in chunk for one in each.deliveries],

@@ -33,14 +33,14 @@ def _write(connection: apsw.Connection, fresh: list[Accept]) -> None:
     # The places are chosen here: asking for those that SQLite chose would cost a query for each.
     first = one(connection, "last_place") + 1
     placed = list(enumerate((member.message for member in fresh), first))
-    _MESSAGES.run(connection, [_message_row(*each) for each in placed])
+    _MESSAGES.run(connection, [message_row(*each) for each in placed])
     payloads = [(place, each.sealed) for place, each in placed if each.sealed is not None]
     _PAYLOADS.run(connection, payloads)
     deliveries = [delivery for member in fresh for delivery in member.deliveries]
     _DELIVERIES.run(connection, [msgspec.structs.astuple(each) for each in deliveries])
 
 
-def _message_row(place: int, message: Message) -> tuple[Any, ...]:
+def message_row(place: int, message: Message) -> tuple[Any, ...]:
     """Return the columns of `accept_messages.sql`; the payload has its own table."""
     row = msgspec.structs.astuple(message)
     return (place, message.sealed is None, *row[:5], *row[6:])
