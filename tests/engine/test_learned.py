@@ -11,6 +11,8 @@ from holdfast.model.attempt import FailureClass, Outcome, Result
 from holdfast.model.delivery import Status
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.policy import BreakerSettings, PolicySettings, Strategy
+from holdfast.policy import habits
+from holdfast.store import EventQuery
 from holdfast.testing.channel import Script, Scripted
 from holdfast.testing.clock import START, run
 from holdfast.testing.rig import Rig, catalog, recipient, running
@@ -241,3 +243,73 @@ def test_a_lane_without_a_pace_is_not_slowed() -> None:
     for n in range(4):
         lane.record(DOWN, started_at=n + 1, now=n + 1, rng=random.Random(1))
     assert lane.state.breaker.state is BreakerState.OPEN
+
+
+def test_hours_and_further_tries_are_remembered() -> None:
+    """What an hour was like is kept when it has passed, over a restart too (S2.56, S2.57)."""
+    policy = PolicySettings(strategy=Strategy.ADAPTIVE, max_retries=5)
+    rig = Rig(catalog(recipient(), policy=policy), lambda _, now: Scripted(503 if now % 2 else 200))
+
+    async def main() -> None:
+        async with running(rig):
+            for _ in range(70):
+                await rig.send(1)
+                await rig.wait(60.001)
+        rig.again()
+        async with running(rig):
+            kept = rig.engine.lane("acme").state.learned.habits
+            assert sum(kept.days) == 1
+            assert 0.05 < kept.bad[15] + kept.bad[16] < 0.95
+            assert kept.tries[0] > kept.good[0] > 0
+
+    run(main(), rig.clock)
+
+
+def test_retries_that_never_help_are_not_made() -> None:
+    """S2.56: a second retry never succeeded, so most deliveries end after the first; with words."""
+    policy = PolicySettings(strategy=Strategy.ADAPTIVE, max_retries=5, max_interval=2)
+    quiet = recipient(breaker=BreakerSettings(enabled=False))
+    rig = Rig(catalog(quiet, policy=policy), lambda *_: Scripted(503))
+
+    async def main() -> None:
+        async with running(rig):
+            for _ in range(40):
+                await rig.send(10)
+                await rig.wait(60)
+            found = await rig.deliveries()
+            assert [d.counted for d in found[:10]].count(6) == 10
+            late = [d.counted for d in found[-100:]]
+            assert late.count(2) >= 80
+            assert max(late) > 2  # some go on, to see whether it is still so
+            latest = await rig.store.events(EventQuery(limit=10))
+            assert any(
+                "retry 2 succeeds in" in (e.attempt.next_action.reason or "") for e in latest
+            )
+
+    run(main(), rig.clock)
+
+
+def test_a_retry_leaves_a_bad_hour_without_using_its_time() -> None:
+    """S2.57: what is due in an hour in which most fails waits for its end; the words say so."""
+    policy = PolicySettings(strategy=Strategy.ADAPTIVE, max_retries=5)
+    rig = Rig(catalog(recipient(), policy=policy), down_between(0, 60))
+    hour = START // 3_600_000 % 24
+    opens = (START // 3_600_000 + 1) * 3_600_000
+
+    async def main() -> None:
+        async with running(rig):
+            lane = rig.engine.lane("acme")
+            for _ in range(3):
+                lane.learning.habits = habits.folded(lane.learning.habits, hour, 100, 90)
+            await rig.send(1)
+            await rig.wait(10)
+            (delivery,) = await rig.deliveries()
+            (event,) = await rig.events()
+            assert opens < delivery.due_at < opens + 300_000
+            assert "moved out of an hour in which 90% fail" in str(event["next_action"])
+            assert delivery.active_ms < 300_000
+            await rig.wait((opens - START) / 1000 + 300)
+            (delivery,) = await rig.deliveries()
+            assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 2)
+
+    run(main(), rig.clock)

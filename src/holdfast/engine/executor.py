@@ -329,6 +329,8 @@ class Executor:
         else:
             decision, tried = self._decide_ruled(flight.ruled, tried, lane, now)
         self._count(tried, decision)
+        if flight.route.policy.strategy in _ADAPTS and (outcome.ok or decision.counted):
+            lane.learning.tried(delivery.counted, ok=outcome.ok)
         if decision.verb is Verb.SUCCEED and lane.timetable is not None:
             lane.timetable.succeeded(now)
         if outcome.ok and delivery.attempt and lane.budget is not None and not flight.probe:

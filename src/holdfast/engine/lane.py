@@ -429,6 +429,8 @@ class Lane(PacedLane):
             delay_factor=1.0 if self.timetable is None else self.timetable.delay_factor(now),
             hazards=hazards,
             permanent=permanent,
+            habits=None if kind is None else self.learning.habits,
+            usual=self.learning.usual,
         )
 
     def sight(self, pending: int) -> LaneSight:

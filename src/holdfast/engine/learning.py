@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from holdfast.engine.fleet import Fleet
 from holdfast.model.flow import Recipient
-from holdfast.model.learned import Learned, ProbePlan, Tally
-from holdfast.policy import cusum, outage, probing
+from holdfast.model.learned import HOURS, Learned, ProbePlan, Tally
+from holdfast.policy import cusum, habits, outage, probing
 
 MEMORY: Final = 2000.0
 """So many sends are remembered before the older ones fade."""
@@ -56,6 +56,9 @@ class Learning:
         self._tail = learned.tail_ms
         self.last_class = learned.outage_class or UNKNOWN
         self._moved = False
+        self.habits = learned.habits
+        self._hour = 0
+        self._hour_calls = self._hour_failures = 0
         self.base = cusum.level(self.calls, self.failures)
         self.slow_ms = max(self._half_timeout, 3 * self._tail)
 
@@ -87,6 +90,21 @@ class Learning:
             self._moved = False
             self.base = cusum.level(self.calls, self.failures)
         return took_ms > self.slow_ms
+
+    def at_hour(self, now: int, *, ok: bool) -> None:
+        """Count a send, probes too, for the hour it was answered in."""
+        hour = now // habits.HOUR_MS
+        if hour != self._hour:
+            self.habits = habits.folded(
+                self.habits, self._hour % HOURS, self._hour_calls, self._hour_failures
+            )
+            self._hour, self._hour_calls, self._hour_failures = hour, 0, 0
+        self._hour_calls += 1
+        self._hour_failures += not ok
+
+    def tried(self, number: int, *, ok: bool) -> None:
+        """Take in how a delivery's retry of that number went."""
+        self.habits = habits.tried(self.habits, number, ok=ok)
 
     @property
     def usual(self) -> float:
@@ -193,7 +211,8 @@ class Learning:
     @property
     def stale(self) -> bool:
         """Tell whether so much was learned that it should be saved."""
-        return abs(self.calls - self._saved.calls) >= SAVE_EVERY
+        many = abs(self.calls - self._saved.calls) >= SAVE_EVERY
+        return many or self.habits.days is not self._saved.habits.days
 
     def learned(self, pace: float) -> Learned:
         """Return what to save; `pace`: good answers per second of late."""
@@ -204,5 +223,6 @@ class Learning:
             typical_ms=round(self.typical_ms, 3),
             tail_ms=round(self._tail, 3),
             pace=round(pace, 3),
+            habits=self.habits,
         )
         return self._saved

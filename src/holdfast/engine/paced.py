@@ -115,6 +115,8 @@ class PacedLane(Buffer):
                 self.pacing.answered(started_at, good=bool(ok), bad=not ok, took_ms=took_ms)
         elif limited and state is BreakerState.CLOSED:
             self.pacing.begin("limit", before=self.tempo.rate, usual=self.learning.usual, now=now)
+        if ok is not None:
+            self.learning.at_hour(now, ok=ok)
         if ok is None or state in (BreakerState.OPEN, BreakerState.HALF_OPEN):
             return ok is True and took_ms > self.learning.slow_ms
         kind = None if ok else outcome.failure_class

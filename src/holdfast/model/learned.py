@@ -40,6 +40,27 @@ class Tally(msgspec.Struct, frozen=True, gc=False):
     at: int = 0
 
 
+HOURS = 24
+TRIES = 10
+"""Retries of a delivery that are told apart."""
+
+
+class Habits(msgspec.Struct, frozen=True, gc=False):
+    """What is usual at each hour of the day and for each further try; `policy.habits`.
+
+    Attributes:
+        days: how many days are known of each hour (UTC), older ones fading.
+        bad: sum of the shares of sends that failed on these days.
+        tries: how many first, second ... retries were made, older ones fading ...
+        good: ... and how many of them succeeded.
+    """
+
+    days: tuple[float, ...] = (0.0,) * HOURS
+    bad: tuple[float, ...] = (0.0,) * HOURS
+    tries: tuple[float, ...] = (0.0,) * TRIES
+    good: tuple[float, ...] = (0.0,) * TRIES
+
+
 class Learned(msgspec.Struct, frozen=True, gc=False):
     """What a lane knows of its recipient.
 
@@ -55,6 +76,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
         failed_at: its latest failure.
         relapses: outages in a row that followed a recovery within ten minutes.
         recovered_at: end of the outage before.
+        habits: hours of the day and further tries.
     """
 
     calls: float = 0.0
@@ -68,6 +90,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
     failed_at: int = 0
     relapses: int = 0
     recovered_at: int = 0
+    habits: Habits = Habits()
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):

@@ -15,10 +15,12 @@ import msgspec
 from holdfast.model.attempt import FailureClass, Jitter, Outcome, Result
 from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import BreakerState
+from holdfast.model.learned import Habits
 from holdfast.model.message import NEVER
-from holdfast.model.policy import Policy
+from holdfast.model.policy import Policy, Strategy
 from holdfast.policy import backoff
 from holdfast.policy.breaker import health
+from holdfast.policy.habits import EXPLORE, MARGINAL, after_bad_hours, chance, share
 from holdfast.policy.outage import Hazards
 from holdfast.policy.probing import pays
 
@@ -122,6 +124,8 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
         delay_factor: on planned delays, by the recipient's hours (S2.98, S2.99).
         hazards: how recoveries of the outcome's class spread over time, as learned.
         permanent: share of such failures that waiting does not end, as learned.
+        habits: what is usual at each hour and for each further try, as learned.
+        usual: share of sends that fail as a rule.
     """
 
     breaker: BreakerState
@@ -132,6 +136,8 @@ class LaneFacts(msgspec.Struct, frozen=True, gc=False):
     delay_factor: float = 1.0
     hazards: Hazards | None = None
     permanent: float = 0.0
+    habits: Habits | None = None
+    usual: float = 0.0
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -284,6 +290,8 @@ def _retry(
     used = delivery.counted + 1
     if used > policy.max_retries:
         return _exhausted(delivery, outcome, policy, lane, f"{policy.max_retries} retries used")
+    if (vain := _vain(used, policy, lane, rng)) is not None:
+        return _exhausted(delivery, outcome, policy, lane, vain)
     age_ms = now - delivery.first_attempt_at
     jitter = backoff.plan(
         policy, used, delivery.last_delay_ms, rng, hazards=lane.hazards, age_ms=age_ms
@@ -305,14 +313,36 @@ def _retry(
     if spent + counting > policy.total_timeout * 1000:
         limit = f"{policy.total_timeout:g} s of {policy.timeout_clock} time used"
         return _exhausted(delivery, outcome, policy, lane, limit)
+    due_at, moved = _moved(now + delay, jitter.draw_ms, policy, lane)
     return Decision(
         verb=Verb.RETRY,
         action="retry",
-        due_at=now + delay,
-        reason=_planned(used, policy, lane.delay_factor),
-        delay_ms=counting,
+        due_at=due_at,
+        reason=_planned(used, policy, lane.delay_factor) + moved,
+        delay_ms=counting,  # what the hours add is waiting, not active time
         jitter=jitter,
     )
+
+
+def _vain(used: int, policy: Policy, lane: LaneFacts, rng: random.Random) -> str | None:
+    """Tell why a retry is not worth making after the first, None: it is (S2.56)."""
+    if policy.strategy is not Strategy.ADAPTIVE or lane.habits is None or used == 1:
+        return None
+    expected = chance(lane.habits, used)
+    if expected >= MARGINAL or rng.random() < EXPLORE:
+        return None
+    return f"retry {used} succeeds in {expected:.1%} of all cases here"
+
+
+def _moved(due_at: int, spread_ms: int, policy: Policy, lane: LaneFacts) -> tuple[int, str]:
+    """Move a retry out of a bad hour of the day (S2.57); return its instant and the words."""
+    if policy.strategy is not Strategy.ADAPTIVE or lane.habits is None:
+        return due_at, ""
+    later = after_bad_hours(lane.habits, due_at, lane.usual)
+    if later == due_at:
+        return due_at, ""
+    failing = share(lane.habits, due_at) or 0.0
+    return later + spread_ms, f", moved out of an hour in which {failing:.0%} fail"
 
 
 def _planned(used: int, policy: Policy, factor: float) -> str:
