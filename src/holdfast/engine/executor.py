@@ -329,7 +329,8 @@ class Executor:
         else:
             decision, tried = self._decide_ruled(flight.ruled, tried, lane, now)
         self._count(tried, decision)
-        if flight.route.policy.strategy in _ADAPTS and (outcome.ok or decision.counted):
+        adapts = flight.route.policy.strategy is Strategy.ADAPTIVE
+        if adapts and (outcome.ok or decision.counted):
             lane.learning.tried(delivery.counted, ok=outcome.ok)
         if decision.verb is Verb.SUCCEED and lane.timetable is not None:
             lane.timetable.succeeded(now)
@@ -384,8 +385,9 @@ class Executor:
         delivery = tried.delivery
         if not delivery.first_attempt_at:
             delivery = msgspec.structs.replace(delivery, first_attempt_at=tried.reply.request_at)
-        adapts = policy.strategy in _ADAPTS or policy.cost_stop is not None
-        kind = tried.outcome.failure_class if adapts and not tried.outcome.ok else None
+        kind = None
+        if not tried.outcome.ok and (policy.cost_stop is not None or policy.strategy in _ADAPTS):
+            kind = tried.outcome.failure_class
         return decide(
             delivery,
             tried.outcome,

@@ -301,6 +301,25 @@ class Lane(PacedLane):
                 self.throttle.accepted(started_at)
             if self._streak:
                 self._streak.clear()
+        changed = False
+        if not ok or slow or not breakers.at_ease(self.state.breaker, self.recipient.breaker, now):
+            changed = self._tell(outcome, started_at, now, rng, ok=ok, slow=slow)
+        if self._learns and self.learning.stale:
+            self._keep()
+            changed = True
+        return self._learn_setup(outcome) or changed
+
+    def _tell(
+        self,
+        outcome: Outcome,
+        started_at: int,
+        now: int,
+        rng: random.Random,
+        *,
+        ok: bool | None,
+        slow: bool,
+    ) -> bool:
+        """Tell the breaker of an outcome; return whether it changed in what is saved."""
         breaker = breakers.record(
             self.state.breaker,
             self.recipient.breaker,
@@ -315,11 +334,7 @@ class Lane(PacedLane):
             confident=self._probing and self.learning.confident,
         )
         before = self.state.breaker
-        changed = breaker is not before and self._become(self._planned(breaker, now, rng))
-        if self._learns and self.learning.stale:
-            self._keep()
-            changed = True
-        return self._learn_setup(outcome) or changed
+        return breaker is not before and self._become(self._planned(breaker, now, rng))
 
     def counted(self, delivery_id: str) -> None:
         """Note that a failure used a retry while the recipient seemed to be up."""

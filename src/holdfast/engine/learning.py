@@ -91,7 +91,7 @@ class Learning:
             self.base = cusum.level(self.calls, self.failures)
         return took_ms > self.slow_ms
 
-    def at_hour(self, now: int, *, ok: bool) -> None:
+    def at_hour(self, now: int, ok: bool) -> None:  # noqa: FBT001  # on the way of every send
         """Count a send, probes too, for the hour it was answered in."""
         hour = now // habits.HOUR_MS
         if hour != self._hour:

@@ -116,7 +116,7 @@ class PacedLane(Buffer):
         elif limited and state is BreakerState.CLOSED:
             self.pacing.begin("limit", before=self.tempo.rate, usual=self.learning.usual, now=now)
         if ok is not None:
-            self.learning.at_hour(now, ok=ok)
+            self.learning.at_hour(now, ok)
         if ok is None or state in (BreakerState.OPEN, BreakerState.HALF_OPEN):
             return ok is True and took_ms > self.learning.slow_ms
         kind = None if ok else outcome.failure_class

@@ -65,6 +65,18 @@ def health(outcome: Outcome) -> bool | None:
     return None
 
 
+def at_ease(breaker: Breaker, settings: BreakerSettings, now: int) -> bool:
+    """Tell whether `record` of one more quick good answer would change nothing: the usual case."""
+    return (
+        breaker.state is BreakerState.CLOSED
+        and breaker.score == 0
+        and not breaker.window
+        and not breaker.failures
+        and breaker.calls >= settings.window
+        and now - breaker.last_success_at < _RESOLUTION_MS
+    )
+
+
 def record(
     breaker: Breaker,
     settings: BreakerSettings,
