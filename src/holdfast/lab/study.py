@@ -21,7 +21,6 @@ from holdfast.policy import check
 from holdfast.telemetry import logger
 
 ORACLE: Final = "O"
-SEEDS_MAX: Final = 10_000
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -192,7 +192,7 @@ def resumed(pace: Pace, now: int) -> Pace:
     low = min(pace.rate, max(LEAST, pace.accepted))
     return replace(
         pace, rate=low, top=max(pace.top, low), since=now, cut_at=now, sent=0, good=0, bad=0,
-        waited_ms=0.0, calm_at=0, slow_start=pace.slow_start,
+        row=0, waited_ms=0.0, calm_at=0,
     )  # fmt: skip
 
 
