@@ -88,7 +88,7 @@ TARGETS: Final = (
         "p99 of healthy partners by the oracle's", ("S6",), "collateral_p99_s", "most", 1.1, "O"
     ),
     Target("up-time used, by the oracle's", ("S7a", "S7b"), "goodput", "least", 0.8, None, "share"),
-    Target("sends per second while down", ("S7a", "S7b"), "knocks_per_second", "most", 0.2),
+    Target("probes per second while down", ("S7a", "S7b"), "probes_per_second", "most", 0.2),
     Target("sends until a 410 or a 422 is given up", ("S8a", "S8d"), "sends_of_lost", "most", 1),
     Target("sends until an unlabelled failure is", ("S8b", "S8e"), "sends_of_lost", "most", 6),
     Target(

@@ -31,15 +31,17 @@ def test_waiting_and_failed_sends_are_priced() -> None:
     for number, arrival in enumerate(world.arrivals):
         trace.delivered[number] = max(arrival.at, 30_000)
     trace.delivered[down[0]], trace.delivered[down[1]] = 34_000, 36_000
-    trace.partners[0].failed = {12: 1, 15: 1, 31: 1, 9: 5}
-    trace.partners[0].offered = {12: 1, 15: 1, 40: 7}
+    trace.partners[0].failed = {11: 1, 15: 1, 31: 1, 9: 5}
+    trace.partners[0].offered = {11: 1, 15: 1, 40: 7}
     [found] = cost.outages(trace)
-    assert (found.wasted, found.knocks, found.waiting) == (3, 2, len(down))
+    assert (found.wasted, found.knocks, found.probes) == (3, 2, 1)
+    assert found.waiting == len(down)
     assert found.waited_s == pytest.approx(10)
     figures = cost.figures(trace)
     assert figures["cost_balanced"] == pytest.approx(3 * 20 + 10)
     assert figures["cost_attempts_dear"] == pytest.approx(3 * 100 + 10)
     assert figures["knocks_per_second"] == pytest.approx(0.1)
+    assert figures["probes_per_second"] == pytest.approx(1 / 18)
     assert "probing_learned" not in figures
 
 

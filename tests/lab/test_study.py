@@ -4,6 +4,7 @@ import random
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.errors import InvalidInput
@@ -43,6 +44,19 @@ def test_holdfast_spares_the_partner_in_a_blip() -> None:
     assert ours.peak < theirs.peak
     assert ours.detect_s is not None
     assert ours.detect_s < 5
+
+
+def test_a_flapping_partner_is_used_while_it_is_up() -> None:
+    """In ten minutes of S7a four fifths of the up-time are used; probes are 5 s apart or more."""
+    profile = named(["S7a"])[0].partners[0]
+    fault = msgspec.structs.replace(profile.faults[0], seconds=600.0)
+    profile = msgspec.structs.replace(profile, rates=((900.0, 10.0),), faults=(fault,))
+    ours = played(Scenario(id="S7", title="", partners=(profile,))).figures[NAME]
+    assert ours.recovered == 1
+    assert ours.goodput is not None
+    assert ours.goodput >= 0.8
+    assert ours.probes_per_second is not None
+    assert ours.probes_per_second <= 0.2
 
 
 def test_the_oracle_is_the_bound() -> None:

@@ -65,6 +65,13 @@ def test_a_throttled_lane_opens_when_everything_fails() -> None:
     assert fed(ailing, *[False] * 17).state is BreakerState.OPEN
 
 
+def test_a_recovering_lane_opens_again_after_seven_failures() -> None:
+    """The row that raises the alarm does not turn the recovery into a throttle: it is down."""
+    well = Breaker(state=BreakerState.RECOVERY)
+    assert fed(well, *[False] * 6).state is BreakerState.RECOVERY
+    assert fed(well, *[False] * 7).state is BreakerState.OPEN
+
+
 def test_slow_answers_count_half() -> None:
     """Good but slow answers alone raise the alarm too, later than failures, and throttle."""
     slow = fed(Breaker(), *[True] * 11, slow=True)

@@ -150,3 +150,24 @@ def test_long_answers_hold_the_rate_and_very_long_ones_lower_it() -> None:
     held = second(pace, NOW + 1000, good=10, took_ms=150.0)
     assert held.rate == pace.rate
     assert second(held, NOW + 2000, good=10, took_ms=300.0).rate == 0.95 * held.rate
+
+
+def test_after_a_relapse_it_starts_at_half_of_what_was_taken() -> None:
+    """A partner that took 40 a second until it fell again is not led up from a tenth anew."""
+    again = pacer.begin("outage", before=10.0, usual=0.02, concurrency=64, now=NOW, took=40.0)
+    assert again.rate == 20.0
+    rates = driven(again, 12, takes=10_000)
+    assert rates[3] > 40.0
+
+
+def test_a_cut_does_not_hide_an_outage() -> None:
+    """Failures of sends from before a cut are no news, but twelve in a row are."""
+    pace = pacer.begin("outage", before=100.0, usual=0.02, concurrency=64, now=NOW)
+    pace = second(pace, NOW + 1000, good=5, bad=5)
+    assert pace.cuts == 1
+    for _ in range(pacer.GONE - pace.lost):
+        assert pacer.settling(pace, NOW + 900)
+        pace = pacer.answered(pace, NOW + 900, good=False, bad=True, took_ms=0)
+    assert not pacer.settling(pace, NOW + 900)
+    pace = pacer.answered(pace, NOW + 900, good=True, bad=False, took_ms=10)
+    assert pacer.settling(pace, NOW + 900)

@@ -107,6 +107,11 @@ class Learning:
         self.habits = habits.tried(self.habits, number, ok=ok)
 
     @property
+    def took(self) -> float:
+        """Good answers per second of the recovery that the latest relapse ended, 0: none."""
+        return self._saved.took
+
+    @property
     def usual(self) -> float:
         """Share of sends that fail as a rule."""
         return cusum.LEVELS[self.base]
@@ -125,12 +130,20 @@ class Learning:
     # -- outages ----------------------------------------------------------------------------
 
     def opened(
-        self, now: int, failures: int, calls: int, arriving: float, rng: random.Random
+        self,
+        now: int,
+        failures: int,
+        calls: int,
+        arriving: float,
+        rng: random.Random,
+        *,
+        took: float = 0.0,
     ) -> ProbePlan:
         """Note that the lane opened, or that a probe failed; return when to probe next.
 
         The `failures` of the `calls` that opened it are the outage's, not usual. `arriving`:
-        deliveries a second that come on top of those that wait.
+        deliveries a second that come on top of those that wait. `took`: good answers a second of
+        late.
         """
         saved = self._saved
         if saved.outage_class is None:
@@ -138,7 +151,13 @@ class Learning:
             self.calls = max(0.0, self.calls - calls)
             again = 0 < now - saved.recovered_at < RELAPSE_MS
             relapses = min(RELAPSES_MAX, saved.relapses + 1) if again else 0
-            saved = replace(saved, outage_class=self.last_class, outage_at=now, relapses=relapses)
+            saved = replace(
+                saved,
+                outage_class=self.last_class,
+                outage_at=now,
+                relapses=relapses,
+                took=round(took, 3) if again else 0.0,
+            )
         self._saved = replace(saved, failed_at=max(now, saved.failed_at))
         return self._plan(now, arriving, rng)
 

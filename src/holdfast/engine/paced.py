@@ -132,7 +132,12 @@ class PacedLane(Buffer):
         if not opens or not self._learns:
             return breaker
         plan = self.learning.opened(
-            now, before.run_failures + 1, before.run + 1, breaker.rate_before, rng
+            now,
+            before.run_failures + 1,
+            before.run + 1,
+            breaker.rate_before,
+            rng,
+            took=self.tempo.rate,
         )
         self.state = msgspec.structs.replace(self.state, plan=plan)
         return msgspec.structs.replace(breaker, retry_at=now + plan.wait_ms)
@@ -174,6 +179,7 @@ class PacedLane(Buffer):
                 before=breaker.rate_before,
                 usual=self.learning.usual,
                 now=breaker.since,
+                took=self.learning.took,
             )
         elif breaker.state is not BreakerState.HALF_OPEN:
             self.pacing.drop()

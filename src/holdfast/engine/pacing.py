@@ -26,10 +26,17 @@ class Pacing:
         self.next_at = 0.0
         """No send before this instant."""
 
-    def begin(self, cause: str, *, before: float, usual: float, now: int) -> None:
+    def begin(
+        self, cause: str, *, before: float, usual: float, now: int, took: float = 0.0
+    ) -> None:
         """Start to pace, or start anew after an outage."""
         self.pace = pacer.begin(
-            cause, before=before, usual=usual, concurrency=self._concurrency, now=now
+            cause,
+            before=before,
+            usual=usual,
+            concurrency=self._concurrency,
+            now=now,
+            took=took,
         )
         self._fresh = False
         self.next_at = float(now)

@@ -16,6 +16,7 @@ COLUMNS: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("drain", "Drain", "plain"),
     ("wasted_per_message", "Wasted/msg", "plain"),
     ("knocks_per_second", "Knocks/s", "plain"),
+    ("probes_per_second", "Probes/s", "plain"),
     ("peak", "Peak", "plain"),
     ("unwell_s", "Unwell s", "plain"),
     ("goodput", "Goodput", "share"),

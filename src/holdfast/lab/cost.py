@@ -22,6 +22,8 @@ LEARNED: Final = 10
 """From so many outages of all partners on a policy can have learned how long they last ..."""
 FEW: Final = 3
 """... but of a partner with no more than so many it knows little."""
+SEEN_S: Final = 2
+"""In the first seconds of an outage a lane learns of it: its later sends are probes."""
 _LOST_S: Final = 72 * 3600.0
 """A message that never comes through waits for so long."""
 
@@ -34,7 +36,8 @@ class Outage(msgspec.Struct):
         number: of the partner's outages before it.
         span: when it was.
         wasted: sends that failed during it and in the hour after.
-        knocks: sends during it.
+        knocks: sends during it ...
+        probes: ... and those after its first two seconds.
         waiting: messages that arrived while down ...
         waited_s: ... and their seconds from the recovery to success.
         late_s: seconds from the recovery to the first success; at most until the next fault.
@@ -45,6 +48,7 @@ class Outage(msgspec.Struct):
     span: Span
     wasted: int = 0
     knocks: int = 0
+    probes: int = 0
     waiting: int = 0
     waited_s: float = 0.0
     late_s: float = 0.0
@@ -63,9 +67,12 @@ def figures(trace: Trace) -> dict[str, float]:
     if waited := [each.late_s for each in known if each.waiting]:
         found["late_s"] = statistics.mean(waited)
     seconds = sum(each.span.end - each.span.begin for each in known) / 1000
+    lengths = (each.span.end - each.span.begin - 1000 * SEEN_S for each in known)
+    looked = sum(max(0, length) for length in lengths) / 1000
     return found | {
         "wasted_per_outage": statistics.mean(each.wasted for each in known),
         "knocks_per_second": sum(each.knocks for each in known) / max(1.0, seconds),
+        "probes_per_second": sum(each.probes for each in known) / max(1.0, looked),
     }
 
 
@@ -116,6 +123,8 @@ def _count_sends(trace: Trace, known: list[Outage]) -> None:
         partner, span = trace.partners[each.index], each.span
         each.wasted = _sum(partner.failed, span.begin, hour_after(partner, span).stop * 1000)
         each.knocks = _sum(partner.offered, span.begin, span.end)
+        seen = _sum(partner.offered, span.begin, span.begin + 1000 * SEEN_S)
+        each.probes = each.knocks - seen
 
 
 def _count_waiting(trace: Trace, known: list[Outage]) -> None:

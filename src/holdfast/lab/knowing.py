@@ -93,8 +93,15 @@ class _Knowing(Learning):
         return True
 
     def opened(
-        self, now: int, failures: int, calls: int, arriving: float, rng: random.Random
+        self,
+        now: int,
+        failures: int,
+        calls: int,
+        arriving: float,
+        rng: random.Random,
+        *,
+        took: float = 0.0,
     ) -> ProbePlan:
         """Plan the next probe with the true rate of arrivals in place of the measured one."""
         del arriving
-        return super().opened(now, failures, calls, self._per_second, rng)
+        return super().opened(now, failures, calls, self._per_second, rng, took=took)

@@ -24,7 +24,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         drain: the oracle's `tts_p99_s` divided by this one.
         wasted_per_message: failed sends by messages.
         wasted_per_outage: failed sends during outages and in the hour after, by outages.
-        knocks_per_second: sends per second of outage.
+        knocks_per_second: sends per second of outage ...
+        probes_per_second: ... and without its first two seconds, in which it is noticed.
         peak: most sends in one second by the capacity, in the hour after an outage.
         unwell_s: seconds from the recovery to the last second with over 5 % rejected.
         goodput: deliveries from the first fault to the end of the last by the oracle's, where
@@ -54,6 +55,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     wasted_per_message: float = 0.0
     wasted_per_outage: float | None = None
     knocks_per_second: float | None = None
+    probes_per_second: float | None = None
     peak: float | None = None
     unwell_s: float | None = None
     goodput: float | None = None

@@ -76,6 +76,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
         failed_at: its latest failure.
         relapses: outages in a row that followed a recovery within ten minutes.
         recovered_at: end of the outage before.
+        took: after a relapse, the good answers per second of the recovery it ended (0: none).
         habits: hours of the day and further tries.
     """
 
@@ -90,6 +91,7 @@ class Learned(msgspec.Struct, frozen=True, gc=False):
     failed_at: int = 0
     relapses: int = 0
     recovered_at: int = 0
+    took: float = 0.0
     habits: Habits = Habits()
 
 
@@ -118,6 +120,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         tried: answers to sends after the cuts, the latest cut's counting most ...
         failed: ... and how many of them were bad.
         own: share of failures that the partner has at any rate.
+        lost: bad answers in a row, whenever they were sent.
     """
 
     rate: float
@@ -141,6 +144,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     tried: float = 0.0
     failed: float = 0.0
     own: float = 0.0
+    lost: int = 0
 
 
 class ProbePlan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -153,7 +153,8 @@ def _weighed(
         usual = f"{cusum.LEVELS[base]:.0%} is usual"
         seen = f"{breaker.run_failures} of {breaker.run} sends failed or were slow, {usual}"
         if recovering:
-            breaker = replace(breaker, throttled=True, score=0.0, run=0, run_failures=0)
+            if not down:  # else the row of failures goes on, and soon says that it is down again
+                breaker = replace(breaker, throttled=True, score=0.0, run=0, run_failures=0)
         elif down:
             why = seen
         else:

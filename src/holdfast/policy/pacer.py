@@ -46,6 +46,10 @@ FIRM: Final = 1.04
 SETTLE_MS: Final = 1000
 """So long after a cut the partner still digests what came before it."""
 START_SHARE: Final = 0.1
+START_AGAIN: Final = 0.5
+"""After a relapse it starts at this share of what the partner took just before."""
+GONE: Final = 12
+"""So many failures in a row are an outage, whenever they were sent: the cut explains fewer."""
 BEFORE_CAP: Final = 3.0
 """Beyond so many times the rate before the trouble the rate feels its way, at `FIRM`."""
 ACCEPTED_CAP: Final = 2.0
@@ -75,7 +79,9 @@ FULLY_USED: Final = 0.85
 """... and after it: where the limit of sends at once binds, a higher rate would only be a burst."""
 
 
-def begin(cause: str, *, before: float, usual: float, concurrency: int, now: int) -> Pace:
+def begin(
+    cause: str, *, before: float, usual: float, concurrency: int, now: int, took: float = 0.0
+) -> Pace:
     """Start a pace.
 
     Args:
@@ -85,9 +91,11 @@ def begin(cause: str, *, before: float, usual: float, concurrency: int, now: int
         usual: share of sends that fail as a rule.
         concurrency: the recipient's own limit.
         now: ms since the epoch.
+        took: good answers per second of a recovery that a relapse has just ended, 0: none.
     """
     if cause == "outage":
-        rate, limit = max(LEAST, START_SHARE * before), max(2.0, concurrency / 8)
+        rate = max(LEAST, START_SHARE * before, START_AGAIN * took)
+        before, limit = max(before, took), max(2.0, concurrency / 8)
         top, slow_start = 0.0, True
     else:
         top = max(LEAST, before)
@@ -109,9 +117,10 @@ def begin(cause: str, *, before: float, usual: float, concurrency: int, now: int
 def settling(pace: Pace, started_at: int) -> bool:
     """Tell whether a send began before the latest cut, or while the partner digests that.
 
-    Its failure is no news: neither for the pace nor for the breaker.
+    Its failure is no news: neither for the pace nor for the breaker. Unless nothing comes through
+    any more.
     """
-    return pace.cuts > 0 and started_at < pace.cut_at + SETTLE_MS
+    return pace.cuts > 0 and started_at < pace.cut_at + SETTLE_MS and pace.lost < GONE
 
 
 def overshot(pace: Pace) -> bool:
@@ -122,8 +131,9 @@ def overshot(pace: Pace) -> bool:
 def answered(pace: Pace, started_at: int, *, good: bool, bad: bool, took_ms: float) -> Pace:
     """Take in an answer; neither good nor bad is one that says nothing about the rate."""
     before = settling(pace, started_at)
+    lost = 0 if good else pace.lost + bad
     if before and bad:
-        return pace
+        return replace(pace, lost=lost)
     tells = not before and (good or bad)
     return replace(
         pace,
@@ -131,6 +141,7 @@ def answered(pace: Pace, started_at: int, *, good: bool, bad: bool, took_ms: flo
         good=pace.good + good,
         bad=pace.bad + bad,
         row=0 if good else pace.row + bad,
+        lost=lost,
         waited_ms=pace.waited_ms + (took_ms if good else 0.0),
         tried=pace.tried + tells,
         failed=pace.failed + (tells and bad),
