@@ -3,9 +3,11 @@
     HoldfastError
     ├── ConfigError              the configuration cannot be used; names the place
     ├── InvalidInput             a caller's value is out of range; names field, value and range
+    │   └── QueryError               a search cannot be read; names place and qualifier, too
     ├── NotFound                 no such thing; names the known ones where that helps
     ├── Conflict                 changed meanwhile, or not allowed from the present state
-    │   └── KeyCollision         one idempotency key, two payloads
+    │   ├── KeyCollision         one idempotency key, two payloads
+    │   └── Stale                the caller has seen another state; carries the present one
     ├── Overloaded               too much waits for the writer; come back after `retry_after_s`
     ├── StoreError               the store could not do it
     │   ├── StoreAway            its server cannot be reached now
@@ -49,6 +51,24 @@ class InvalidInput(HoldfastError):
         self.allowed = allowed
 
 
+class QueryError(InvalidInput):
+    """A search cannot be read.
+
+    Args:
+        position: place of what is wrong in the query, in characters from 1.
+        qualifier: the part of the language, such as `status`.
+        value: what was given.
+        allowed: the range or the known names, in words.
+    """
+
+    code = "INVALID_QUERY"
+
+    def __init__(self, position: int, qualifier: str, value: str, allowed: str) -> None:
+        super().__init__(f"q, character {position}, {qualifier}", value, allowed)
+        self.position = position
+        self.qualifier = qualifier
+
+
 class NotFound(HoldfastError):
     """There is no such thing; the message lists known names where that helps."""
 
@@ -65,6 +85,21 @@ class KeyCollision(Conflict):
     """The same idempotency key came with another payload (S5.39, C16)."""
 
     code = "IDEMPOTENCY_KEY_COLLISION"
+
+
+class Stale(Conflict):
+    """A change named a state that is not the present one.
+
+    Args:
+        message: what has changed.
+        current: the present state: a delivery, or the view of a lane.
+    """
+
+    code = "STALE"
+
+    def __init__(self, message: str, current: object) -> None:
+        super().__init__(message)
+        self.current = current
 
 
 class Overloaded(HoldfastError):

@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from holdfast.model.attempt import Attempt, Event
-from holdfast.model.delivery import Delivery, Status, Verb
+from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.search import Found, Search, Total
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -31,12 +32,14 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 class Accept(msgspec.Struct, frozen=True, gc=False):
     """A message with the deliveries it was routed to.
 
-    `notes` are audit lines, written only when the message is new.
+    `notes` are audit lines, written only when the message is new. `tokens` stand for its search
+    fields (`vault.digest`), so that its deliveries are found by them while the payload is kept.
     """
 
     message: Message
     deliveries: tuple[Delivery, ...]
     notes: tuple[Note, ...] = ()
+    tokens: tuple[bytes, ...] = ()
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False):
@@ -170,19 +173,6 @@ class Later(msgspec.Struct, frozen=True, gc=False):
     more: bool = False
 
 
-class Find(msgspec.Struct, frozen=True, gc=False):
-    """Filters of the deliveries list; None: any. Newest first, `cursor` is an id to go on below."""
-
-    status: Status | None = None
-    recipient: str | None = None
-    flow: str | None = None
-    failure_class: str | None = None
-    message_id: str | None = None
-    since: int | None = None
-    cursor: str | None = None
-    limit: int = 100
-
-
 class EventQuery(msgspec.Struct, frozen=True, gc=False):
     """Filters of the journal; None: any.
 
@@ -305,8 +295,15 @@ class Deliveries(Protocol):
         """Return one message."""
         ...
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries by filter, newest first (by id)."""
+    async def find(self, search: Search) -> Found:
+        """Return a page of deliveries by predicate, newest first (by id).
+
+        At most `search.look` rows are looked at; the cursor goes on where that ended.
+        """
+        ...
+
+    async def count(self, search: Search) -> Total:
+        """Return how many deliveries match of the `search.look` that are looked at."""
         ...
 
     async def counts(self) -> dict[str, Counts]:

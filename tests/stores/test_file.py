@@ -15,7 +15,8 @@ import pytest
 
 from holdfast.errors import InvalidInput, StoreBusy, StoreFull, StoreMismatch
 from holdfast.model.delivery import Delivery, Verb
-from holdfast.store import Accept, Batch, Find, Pruned, Retention
+from holdfast.model.search import Search
+from holdfast.store import Accept, Batch, Pruned, Retention
 from holdfast.stores.sqlite import SqliteStore, opening, pruning
 from holdfast.stores.sqlite.sql import Bulk, migrations, sql
 from holdfast.stores.sqlite.store import WAL_PAGES
@@ -300,7 +301,7 @@ async def test_payloads_go_with_their_rows(store: SqliteStore, case: Case) -> No
     keyed = case.message(key="k", sealed=bytes(500))
     plain = _large(case, 500)
     await case.commit(accepts=(Accept(keyed, (case.delivery(keyed),)), plain))
-    for delivery in await store.find(Find()):
+    for delivery in (await store.find(Search())).deliveries:
         await case.change(delivery, Verb.SUCCEED)
     assert await store.prune(NOW, Retention(rows=NOW + 1)) == Pruned(rows=2)
     assert await store.message(plain.message.id) is None

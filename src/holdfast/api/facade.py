@@ -11,9 +11,10 @@ from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
+from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.submission import Receipt, Submission
 from holdfast.model.view import LaneView
-from holdfast.store import EventQuery, Find, Note, Pruned
+from holdfast.store import EventQuery, Note, Pruned
 
 
 class Intake(Protocol):
@@ -37,7 +38,10 @@ class Intake(Protocol):
 class Actions(Protocol):
     """What people may do. Each writes an audit line with `actor` and `reason`.
 
+    `seen` is the delivery's revision, or the lane's tag, that the caller knows; None: any.
+
     Raises:
+        Stale: what was seen is not the present state.
         NotFound: no such delivery, message or recipient.
         Conflict: not allowed from the present state.
         InvalidInput: a value is wrong.
@@ -52,19 +56,26 @@ class Actions(Protocol):
         reason: str,
         policy: PolicySettings | None = None,
         endpoint: str | None = None,
+        seen: int | None = None,
     ) -> Delivery:
         """Return a dead delivery to its lane as a new generation."""
         ...
 
-    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def cancel(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Discard a pending delivery."""
         ...
 
-    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def discard(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Discard a dead delivery."""
         ...
 
-    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def undo(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Return a discarded delivery to the review queue."""
         ...
 
@@ -72,11 +83,15 @@ class Actions(Protocol):
         """Revoke the consent behind a message; return its deliveries."""
         ...
 
-    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def prove(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Mark a delivery delivered by hand; `reason` is the proof."""
         ...
 
-    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+    async def reschedule(
+        self, delivery_id: str, at: int, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Make a pending delivery due at an instant (ms)."""
         ...
 
@@ -84,19 +99,27 @@ class Actions(Protocol):
         """Make new deliveries from an old message."""
         ...
 
-    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def pause(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Hold a lane."""
         ...
 
-    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def resume(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """End a pause."""
         ...
 
-    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def open_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Open a breaker until a person resets it."""
         ...
 
-    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def reset_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Close a breaker."""
         ...
 
@@ -129,8 +152,16 @@ class Views(Protocol):
         """Return one message, or raise `NotFound`."""
         ...
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries, newest first, at most `query.limit`."""
+    def where(self, text: str) -> Predicate:
+        """Return what a query means now, or raise `QueryError`."""
+        ...
+
+    async def find(self, asked: Search) -> Found:
+        """Return a page of deliveries, newest first, at most `asked.limit`."""
+        ...
+
+    async def count(self, asked: Search) -> Total:
+        """Return how many deliveries match; of `asked.look` rows at least."""
         ...
 
     async def events(self, query: EventQuery) -> list[Event]:

@@ -14,19 +14,20 @@ from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
 from holdfast.engine.maintenance import Pruner
 from holdfast.engine.signals import Signals
-from holdfast.engine.views import Views
+from holdfast.engine.views import Views, view
 from holdfast.engine.writer import Writer
-from holdfast.errors import Conflict, InvalidInput, NotFound
+from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
+from holdfast.model.search import Choice, Predicate, Search, of_message
 from holdfast.model.submission import Receipt, Routed
 from holdfast.model.view import LaneView
 from holdfast.policy import breaker as breakers
 from holdfast.policy.decide import Code
-from holdfast.store import Find, Note, Pruned, Retention, Store, Transition
+from holdfast.store import Counts, Note, Pruned, Retention, Store, Transition
 from holdfast.telemetry import LogEvent, log
 
 TRIES: Final = 8
@@ -39,7 +40,11 @@ Change = Callable[[Delivery, int], dict[str, Any]]
 
 
 class Actions:
-    """Operator actions. Every one takes `actor` and `reason`; both go to the audit journal."""
+    """Operator actions. Every one takes `actor` and `reason`; both go to the audit journal.
+
+    `seen` is the revision of a delivery, or the tag of a lane, that the caller knows; when it is
+    not the present one nothing is changed (`Stale`). None: whatever it is.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Actions:
         reason: str,
         policy: PolicySettings | None = None,
         endpoint: str | None = None,
+        seen: int | None = None,
     ) -> Delivery:
         """Return a dead delivery to its lane: a new generation with all its retries (C15).
 
@@ -85,6 +91,7 @@ class Actions:
             reason: why.
             policy: for this delivery only.
             endpoint: name of the endpoint to use, also a disabled one.
+            seen: the revision that the caller knows.
 
         Raises:
             Conflict: the step before it has not succeeded: redrive that one.
@@ -102,7 +109,9 @@ class Actions:
 
         message_id = (await self._views.delivery(delivery_id)).message_id
         await consents.check(self._store, message_id)
-        changed = await self._change(Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason)
+        changed = await self._change(
+            Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason, seen=seen
+        )
         await self._uphold(message_id)
         return changed
 
@@ -133,7 +142,9 @@ class Actions:
             "expires_at": now + max_age,
         }
 
-    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def cancel(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Give a pending delivery up; a send under way may still succeed, and then counts."""
         return await self._change(
             Verb.CANCEL,
@@ -141,6 +152,7 @@ class Actions:
             lambda _, __: {"code": Code.CANCELLED, "due_at": NEVER, "hold_gate": None},
             actor=actor,
             reason=reason,
+            seen=seen,
         )
 
     async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
@@ -156,7 +168,7 @@ class Actions:
         self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
         await self._writer.flush()  # from here on nothing brings it back
         await self._skip_waiting(message_id, actor=actor, reason=reason)
-        return await self._store.find(Find(message_id=message_id, limit=STEPS_MAX))
+        return await self._of(of_message(message_id))
 
     async def _uphold(self, message_id: str) -> None:
         """Skip what a person's action set going although the consent was revoked meanwhile."""
@@ -165,9 +177,13 @@ class Actions:
             await self._skip_waiting(message_id, actor="engine", reason=reason)
 
     async def _skip_waiting(self, message_id: str, *, actor: str, reason: str) -> None:
-        query = Find(message_id=message_id, status=Status.PENDING, limit=STEPS_MAX)
-        for delivery in consents.last_first(await self._store.find(query)):
+        waits = of_message(message_id, Choice("status", (Status.PENDING,)))
+        for delivery in consents.last_first(await self._of(waits)):
             await self._skip(delivery.id, actor=actor, reason=reason)
+
+    async def _of(self, where: Predicate) -> list[Delivery]:
+        found = await self._store.find(Search(where, limit=STEPS_MAX))
+        return found.deliveries
 
     async def _skip(self, delivery_id: str, *, actor: str, reason: str) -> None:
         fields = {"code": Code.CONSENT_REVOKED, "due_at": NEVER, "hold_gate": None}
@@ -176,7 +192,9 @@ class Actions:
                 Verb.SKIP, delivery_id, lambda _, __: fields, actor=actor, reason=reason
             )
 
-    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def discard(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Take a dead delivery out of review; `undo` brings it back."""
 
         def change(delivery: Delivery, _: int) -> dict[str, Any]:
@@ -185,24 +203,36 @@ class Actions:
             dropped = delivery.code == Code.PREDECESSOR
             return {"code": None} if dropped else {}
 
-        return await self._change(Verb.DISCARD, delivery_id, change, actor=actor, reason=reason)
-
-    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
-        """Bring a discarded delivery back to review."""
         return await self._change(
-            Verb.UNDO, delivery_id, lambda _, __: {}, actor=actor, reason=reason
+            Verb.DISCARD, delivery_id, change, actor=actor, reason=reason, seen=seen
         )
 
-    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def undo(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
+        """Bring a discarded delivery back to review."""
+        return await self._change(
+            Verb.UNDO, delivery_id, lambda _, __: {}, actor=actor, reason=reason, seen=seen
+        )
+
+    async def prove(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Mark a dead or discarded delivery delivered by hand; the reason holds the proof."""
         changed = await self._change(
-            Verb.PROVE, delivery_id, lambda _, __: {"code": Code.BY_HAND}, actor=actor,
+            Verb.PROVE,
+            delivery_id,
+            lambda _, __: {"code": Code.BY_HAND},
+            actor=actor,
             reason=reason,
-        )  # fmt: skip
+            seen=seen,
+        )
         await self._uphold(changed.message_id)
         return changed
 
-    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+    async def reschedule(
+        self, delivery_id: str, at: int, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Set the earliest next send of a pending delivery, in ms since the epoch."""
 
         def change(delivery: Delivery, now: int) -> dict[str, Any]:
@@ -213,17 +243,30 @@ class Actions:
             gate = "not_before" if at > now else None
             return {"due_at": max(at, now), "hold_gate": gate}
 
-        return await self._change(Verb.RESCHEDULE, delivery_id, change, actor=actor, reason=reason)
+        return await self._change(
+            Verb.RESCHEDULE, delivery_id, change, actor=actor, reason=reason, seen=seen
+        )
 
     async def _change(
-        self, verb: Verb, delivery_id: str, change: Change, *, actor: str, reason: str
+        self,
+        verb: Verb,
+        delivery_id: str,
+        change: Change,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
     ) -> Delivery:
-        """Decide on the present state and write; decide anew when it changed meanwhile."""
+        """Decide on the present state and write; decide anew when it changed meanwhile.
+
+        Raises:
+            Stale: the present revision is not the one that the caller has seen.
+        """
         _check_reason(reason)
         for _ in range(TRIES):
-            before = await self._store.get(delivery_id)
-            if before is None:
-                raise NotFound(f"no delivery {delivery_id!r}")
+            before = await self._views.delivery(delivery_id)
+            if seen not in {None, before.revision}:
+                raise Stale(f"delivery {delivery_id} has changed since you looked", before)
             now = self._clock.now()
             status = after(verb, before.status)
             fields = change(before, now)
@@ -296,13 +339,22 @@ class Actions:
 
     # -- lanes ------------------------------------------------------------------------------
 
-    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def pause(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Stop sending to a recipient; its deliveries are held."""
         return await self._lane(
-            recipient, "pause", lambda _, __: {"paused": reason}, actor=actor, reason=reason
+            recipient,
+            "pause",
+            lambda _, __: {"paused": reason},
+            actor=actor,
+            reason=reason,
+            seen=seen,
         )
 
-    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def resume(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Send again: lifts a pause, a hold for refused credentials, and disabled endpoints."""
         return await self._lane(
             recipient,
@@ -316,9 +368,12 @@ class Actions:
             },
             actor=actor,
             reason=reason,
+            seen=seen,
         )
 
-    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def open_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Hold a lane open until a person resets it."""
         return await self._lane(
             recipient,
@@ -328,9 +383,12 @@ class Actions:
             },
             actor=actor,
             reason=reason,
+            seen=seen,
         )
 
-    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def reset_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Close a lane's breaker."""
         return await self._lane(
             recipient,
@@ -338,6 +396,7 @@ class Actions:
             lambda state, now: {"breaker": breakers.reset(state.breaker, now)},
             actor=actor,
             reason=reason,
+            seen=seen,
         )
 
     async def _lane(
@@ -348,11 +407,15 @@ class Actions:
         *,
         actor: str,
         reason: str,
+        seen: str | None,
     ) -> LaneView:
         _check_reason(reason)
         self.book.recipient(recipient)
         lane = self._lane_of(recipient)
         now = self._clock.now()
+        if seen not in {None, view(lane, Counts(), now).tag}:
+            current = await self._views.lane(recipient)
+            raise Stale(f"the lane of {recipient} has changed since you looked", current)
         lane.change(msgspec.structs.replace(lane.state, **change(lane.state, now)))
         self._writer.save_lane(lane.state)
         self._writer.note(Note(now, actor, action, recipient, reason))

@@ -17,6 +17,7 @@ from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
+from holdfast.engine.fields import Fields
 from holdfast.engine.fleet import Fleet
 from holdfast.engine.inflow import Inflow
 from holdfast.engine.intake import Intake
@@ -180,6 +181,7 @@ class Engine:
         """Build the parts; each gets only what it uses."""
         settings = self.settings
         book = Book(self.catalog)
+        fields = Fields(self.catalog, self.vault)
         self._states: dict[str, LaneState] = {}
         self._purses: dict[str, Purse] = {}
         self.writer = self.writer_type(
@@ -230,8 +232,9 @@ class Engine:
             max_payload_bytes=settings.max_payload_bytes,
             max_waiting=settings.intake_queue,
             rulings=rulings,
+            fields=fields,
         )
-        self._compose_loops(book)
+        self._compose_loops(book, fields)
 
     def _rulings(self) -> Rulings:
         nothing = Counts()
@@ -245,7 +248,7 @@ class Engine:
             history=self.store.events,
         )
 
-    def _compose_loops(self, book: Book) -> None:
+    def _compose_loops(self, book: Book, fields: Fields) -> None:
         self.pruner = Pruner(self.clock, self.store, self._ages)
         self.rescuer = self.rescuer_type(
             self.clock, self.store, self.dispatcher, self.executor, self.lane
@@ -280,6 +283,7 @@ class Engine:
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
             arrivals=self.inflow.rate,
+            fields=fields,
         )
         self.actions = Actions(
             self.store,

@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.clock import Clock
 from holdfast.engine.book import Book
+from holdfast.engine.fields import Fields
 from holdfast.engine.rulings import Rulings
 from holdfast.engine.writer import Writer
 from holdfast.errors import HoldfastError, InvalidInput, KeyCollision, Overloaded, StoreFull
@@ -52,6 +53,7 @@ class Intake:
         max_payload_bytes: larger payloads are refused.
         max_waiting: most accepts queued for the writer (back-pressure, S5.36).
         rulings: asks the rules; None: nothing is asked.
+        fields: makes the tokens of search fields; None: there are none.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Intake:
         max_payload_bytes: int,
         max_waiting: int,
         rulings: Rulings | None = None,
+        fields: Fields | None = None,
     ) -> None:
         self._rulings = rulings
+        self._fields = fields
         self._writer = writer
         self._vault = vault
         self._clock = clock
@@ -258,7 +262,8 @@ class Intake:
                 notes += [note] if note is not None else []
             predecessor = delivery.id
             deliveries.append(delivery)
-        return Accept(message, tuple(deliveries), tuple(notes))
+        tokens = () if self._fields is None else self._fields.of_payload(flow, payload)
+        return Accept(message, tuple(deliveries), tuple(notes), tokens)
 
     def _delivery(
         self,

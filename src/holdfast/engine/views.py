@@ -7,6 +7,7 @@ import msgspec
 from holdfast.clock import Clock
 from holdfast.engine import outlook, why
 from holdfast.engine.book import Book
+from holdfast.engine.fields import Fields
 from holdfast.engine.lane import Lane
 from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
@@ -15,10 +16,11 @@ from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.rule import Signal
+from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.view import LaneView
-from holdfast.policy import cusum
+from holdfast.policy import cusum, search
 from holdfast.policy.decide import Gate
-from holdfast.store import Counts, EventQuery, Find, Note, Store
+from holdfast.store import Counts, EventQuery, Note, Store
 from holdfast.vault import Vault
 
 
@@ -37,6 +39,7 @@ class Views:
         metrics: makes the metrics page.
         signals: returns the numbers from outside, by name.
         arrivals: returns the new deliveries per second of a lane, None: not measured yet.
+        fields: knows the search fields of payloads.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Views:
         metrics: Callable[[], str],
         signals: Callable[[], Mapping[str, Signal]],
         arrivals: Callable[[str], float | None],
+        fields: Fields,
     ) -> None:
+        self._fields = fields
         self._arrivals = arrivals
         self._signals = signals
         self._store = store
@@ -99,9 +104,25 @@ class Views:
             raise NotFound(f"no message {message_id!r}")
         return message
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries, newest first."""
-        return await self._store.find(query)
+    def where(self, text: str) -> Predicate:
+        """Return what a query means now.
+
+        Raises:
+            QueryError: it cannot be read.
+        """
+        fields = self._fields
+        return search.parse(text, self._clock.now(), fields=fields.names, digest=fields.digest)
+
+    async def find(self, asked: Search) -> Found:
+        """Return a page of deliveries, newest first."""
+        return await self._store.find(search.narrowed(asked))
+
+    async def count(self, asked: Search) -> Total:
+        """Return how many deliveries match; counters tell it where they can."""
+        if asked.account is None and search.by_counters(asked.where):
+            counts = await self._store.counts()
+            return Total(search.counted(asked.where, counts))
+        return await self._store.count(search.narrowed(asked))
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return events, their excerpts opened into `attempt.error_details.excerpt`."""

@@ -11,6 +11,7 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import BANDS, Delivery, Status
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER, Message
+from holdfast.model.search import Found, Search, Total
 from holdfast.store import (
     Accepted,
     Applied,
@@ -20,7 +21,6 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Find,
     Later,
     Note,
     Ownership,
@@ -160,10 +160,15 @@ class Queue:
         del message_id
         return None
 
-    async def find(self, query: Find) -> list[Delivery]:
+    async def find(self, search: Search) -> Found:
         """Return nothing: nobody asks."""
-        del query
-        return []
+        del search
+        return Found([])
+
+    async def count(self, search: Search) -> Total:
+        """Return nothing: nobody asks."""
+        del search
+        return Total(0)
 
     async def counts(self) -> dict[str, Counts]:
         """Return how many wait, by recipient."""

@@ -160,6 +160,8 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         regions: when given, region of the person -> regions of endpoints that may get the data;
             `*` stands for any. What is not allowed is skipped (S1.128).
         contact_hours: when people may be contacted, on their own clock.
+        search: JSON pointers of payload fields by whose value deliveries are found; at most 8. Only
+            keyed digests of the values are kept, as long as the payload.
     """
 
     name: str
@@ -173,6 +175,7 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     consent_required: bool = False
     regions: dict[str, tuple[str, ...]] = {}
     contact_hours: ContactHours | None = None
+    search: tuple[str, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

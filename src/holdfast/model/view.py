@@ -1,5 +1,7 @@
 """What the engine shows of itself."""
 
+import hashlib
+
 import msgspec
 
 from holdfast.model.lane import BreakerState, ClosedGate
@@ -95,3 +97,9 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbePlan | None = None
     usual_failures: float = 0.05
     drain: Drain | None = None
+
+    @property
+    def tag(self) -> str:
+        """Return a word that changes whenever what people decide about a lane has changed."""
+        decided = (self.breaker, self.manual, self.paused, self.disabled)
+        return hashlib.sha256(msgspec.json.encode(decided)).hexdigest()[:16]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound
+from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound, Stale
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
@@ -14,9 +14,11 @@ from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
+from holdfast.model.search import Found, Predicate, Search, Total, of_message
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import LaneView
-from holdfast.store import EventQuery, Find, Note, Pruned
+from holdfast.policy import search
+from holdfast.store import EventQuery, Note, Pruned
 
 
 class MemoryEngine:
@@ -152,31 +154,58 @@ class MemoryEngine:
         reason: str,
         policy: PolicySettings | None = None,
         endpoint: str | None = None,
+        seen: int | None = None,
     ) -> Delivery:
         """Return a dead delivery to its lane as a new generation."""
+        self._check_seen(delivery_id, seen)
         text = None if policy is None else _text(policy)
         fields = {"policy": text, "endpoint": endpoint}
         return await self._change(Verb.REDRIVE, delivery_id, actor, reason, **fields)
 
-    async def cancel(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def cancel(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Discard a pending delivery."""
+        self._check_seen(delivery_id, seen)
         return await self._change(Verb.CANCEL, delivery_id, actor, reason, code="CANCELLED")
 
-    async def discard(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def discard(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Discard a dead delivery."""
+        self._check_seen(delivery_id, seen)
         return await self._change(Verb.DISCARD, delivery_id, actor, reason)
 
-    async def undo(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def undo(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Return a discarded delivery to the review queue."""
+        self._check_seen(delivery_id, seen)
         return await self._change(Verb.UNDO, delivery_id, actor, reason)
 
-    async def prove(self, delivery_id: str, *, actor: str, reason: str) -> Delivery:
+    async def prove(
+        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Mark a delivery delivered by hand."""
+        self._check_seen(delivery_id, seen)
         return await self._change(Verb.PROVE, delivery_id, actor, reason)
 
-    async def reschedule(self, delivery_id: str, at: int, *, actor: str, reason: str) -> Delivery:
+    async def reschedule(
+        self, delivery_id: str, at: int, *, actor: str, reason: str, seen: int | None = None
+    ) -> Delivery:
         """Make a pending delivery due at an instant."""
+        self._check_seen(delivery_id, seen)
         return await self._change(Verb.RESCHEDULE, delivery_id, actor, reason, due_at=at)
+
+    def _check_seen(self, delivery_id: str, seen: int | None) -> None:
+        known = self._deliveries.get(delivery_id)
+        if known is not None and seen not in {None, known.revision}:
+            raise Stale(f"delivery {delivery_id} has changed", known)
+
+    def _check_tag(self, recipient: str, seen: str | None) -> None:
+        known = self._lanes.get(recipient)
+        if known is not None and seen not in {None, known.tag}:
+            raise Stale(f"the lane of {recipient} has changed", known)
 
     async def _change(
         self, verb: Verb, delivery_id: str, actor: str, reason: str, **fields: Any
@@ -192,7 +221,7 @@ class MemoryEngine:
     async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
         """Discard what waits of a message."""
         await self.message(message_id)
-        found = await self.find(Find(message_id=message_id))
+        found = (await self.find(Search(of_message(message_id)))).deliveries
         self._note(actor, "revoke_consent", message_id, reason)
         return [
             await self._change(Verb.SKIP, one.id, actor, reason, code="CONSENT_REVOKED")
@@ -211,22 +240,34 @@ class MemoryEngine:
         submission = Submission(payload=msgspec.Raw(old.sealed))
         return self._route(old.flow, old.account, old.sealed, submission)
 
-    async def pause(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def pause(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Hold a lane."""
+        self._check_tag(recipient, seen)
         return await self._set_lane("pause", recipient, actor, reason, paused=reason)
 
-    async def resume(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def resume(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """End a pause."""
+        self._check_tag(recipient, seen)
         return await self._set_lane("resume", recipient, actor, reason, paused=None)
 
-    async def open_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def open_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Open a breaker until a person resets it."""
         fields = {"breaker": BreakerState.OPEN, "retry_at": NEVER, "reason": reason, "manual": True}
+        self._check_tag(recipient, seen)
         return await self._set_lane("open_breaker", recipient, actor, reason, **fields)
 
-    async def reset_breaker(self, recipient: str, *, actor: str, reason: str) -> LaneView:
+    async def reset_breaker(
+        self, recipient: str, *, actor: str, reason: str, seen: str | None = None
+    ) -> LaneView:
         """Close a breaker."""
         fields = {"breaker": BreakerState.CLOSED, "retry_at": 0, "reason": None, "manual": False}
+        self._check_tag(recipient, seen)
         return await self._set_lane("reset_breaker", recipient, actor, reason, **fields)
 
     async def _set_lane(
@@ -272,18 +313,27 @@ class MemoryEngine:
             raise NotFound(f"no message {message_id!r}")
         return self._messages[message_id]
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries, newest first, at most `query.limit`."""
-        wanted = ("status", "recipient", "flow", "failure_class", "message_id")
-        asked = [(name, getattr(query, name)) for name in wanted if getattr(query, name)]
-        found = [
-            one
-            for one in sorted(self._deliveries.values(), key=lambda one: one.id, reverse=True)
-            if all(getattr(one, name) == value for name, value in asked)
-            and (query.cursor is None or one.id < query.cursor)
-            and (query.since is None or one.created_at >= query.since)
+    def where(self, text: str) -> Predicate:
+        """Return what a query means; payloads have no search fields here."""
+        return search.parse(text, self._now, digest=lambda _, __: ())
+
+    async def find(self, asked: Search) -> Found:
+        """Return a page of deliveries, newest first."""
+        below = asked.below or "~"
+        found = [one for one in self._matching(asked) if one.id < below][: asked.limit]
+        return Found(found, found[-1].id if len(found) == asked.limit else None)
+
+    async def count(self, asked: Search) -> Total:
+        """Return how many deliveries match; of `asked.look` at most."""
+        found = len(self._matching(asked))
+        return Total(min(found, asked.look), found > asked.look)
+
+    def _matching(self, asked: Search) -> list[Delivery]:
+        everything = sorted(self._deliveries.values(), key=lambda one: one.id, reverse=True)
+        worth = {one.id: one.value for one in self._messages.values()}
+        return [
+            one for one in everything if search.matches(asked.where, one, worth[one.message_id], ())
         ]
-        return found[: query.limit]
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return events by position: oldest first with `after`, else newest first."""

@@ -14,8 +14,9 @@ from holdfast.errors import HoldfastError
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import BreakerSettings, PolicySettings
+from holdfast.model.search import Choice, Predicate, Search
 from holdfast.model.submission import Receipt, Submission
-from holdfast.store import EventQuery, Find, Retention
+from holdfast.store import EventQuery, Retention
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Script, ScriptedChannel, always
 from holdfast.testing.clock import VirtualClock
@@ -130,8 +131,9 @@ class Rig:
 
     async def deliveries(self, status: Status | None = None) -> list[Delivery]:
         """Return deliveries, oldest first."""
-        found = await self.store.find(Find(status=status, limit=1000))
-        return found[::-1]
+        choices = () if status is None else (Choice("status", (status,)),)
+        found = await self.store.find(Search(Predicate(choices), limit=1000))
+        return found.deliveries[::-1]
 
     async def events(self, **filters: object) -> list[dict[str, object]]:
         """Return the journal, oldest first, each event as plain values."""

@@ -95,6 +95,17 @@ def _known(
     return msgspec.structs.replace(first, duplicate=same, collision=not same)
 
 
+def tokens(fresh: Sequence[Accept]) -> list[tuple[bytes, str]]:
+    """Return the search fields of new messages as (token, delivery id)."""
+    return [
+        (token, each.id)
+        for member in fresh
+        if member.tokens
+        for each in member.deliveries
+        for token in member.tokens
+    ]
+
+
 def _stored(known: Known, message_id: str) -> Accepted:
     return Accepted(message_id, known.answers.get(message_id, ()))
 

@@ -16,7 +16,7 @@ async def candidates(
 
 async def prune_payloads(connection: asyncpg.Connection, ids: list[str], before: int) -> int:
     """Remove payloads, but for those that somebody needs again meanwhile."""
-    return await change(connection, "prune_payloads", ids=ids, before=before)
+    return int(await one(connection, "prune_payloads", ids=ids, before=before))
 
 
 async def prune_rows(connection: asyncpg.Connection, ids: list[str], before: int) -> int:

@@ -7,10 +7,10 @@ import msgspec
 
 from holdfast.errors import InvalidInput
 from holdfast.model.attempt import Event
-from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Later, Note, Space
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space
 from holdfast.stores import rows
 from holdfast.stores.postgres.sql import one, row
 
@@ -18,10 +18,6 @@ _DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _LATER: Final = msgspec.json.Decoder(Later)
 _COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
 _LANES: Final = msgspec.json.Decoder(list[LaneState])
-_LAST_ID: Final = "\U0010ffff"
-"""Sorts after every id."""
-_FLOOR_SLACK_MS: Final = 60_000
-"""How much later than its neighbours an intake may be committed."""
 
 
 async def due(connection: asyncpg.Connection, query: DueQuery) -> DuePage:
@@ -69,20 +65,6 @@ async def message(connection: asyncpg.Connection, message_id: str) -> Message | 
     """Return one message."""
     text = await one(connection, "get_message", id=message_id)
     return None if text is None else rows.message(text)
-
-
-async def find(connection: asyncpg.Connection, query: Find) -> list[Delivery]:
-    """Return deliveries by filter."""
-    names = ("status", "recipient", "flow", "failure_class", "message_id", "since")
-    given = {name: value for name in names if (value := getattr(query, name)) is not None}
-    filters = set(given)
-    if query.status not in {None, Status.DELIVERED}:
-        filters.add("open")
-    if query.since is not None:
-        given["floor"] = query.since - _FLOOR_SLACK_MS
-    below = query.cursor or _LAST_ID
-    text = await one(connection, "find", filters, below=below, limit=query.limit, **given)
-    return rows.deliveries(text)
 
 
 async def counts(connection: asyncpg.Connection) -> dict[str, Counts]:

@@ -115,6 +115,17 @@ CREATE INDEX deliveries_flow ON holdfast.deliveries (flow, id);
 CREATE INDEX deliveries_message ON holdfast.deliveries (message_id);
 CREATE INDEX deliveries_predecessor ON holdfast.deliveries (predecessor)
 WHERE predecessor IS NOT NULL;
+-- Review by recipient: only dead ones pay for it.
+CREATE INDEX deliveries_dead ON holdfast.deliveries (recipient, id) WHERE status = 'dead';
+
+-- Search fields of payloads, as keyed digests of account, field and value; they go with the payload.
+CREATE TABLE holdfast.search_tokens (
+    token bytea NOT NULL,
+    delivery_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (token, delivery_id)
+);
+
+CREATE INDEX search_tokens_delivery ON holdfast.search_tokens (delivery_id);
 
 -- One partition per day (UTC) of `retry_timestamp`, made when the first event of a day comes and
 -- dropped whole. A position is the transaction's id and a number within it, so that positions

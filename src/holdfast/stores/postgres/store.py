@@ -13,6 +13,7 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.search import Found, Search, Total
 from holdfast.store import (
     Batch,
     Committed,
@@ -20,7 +21,6 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Find,
     Later,
     Note,
     Ownership,
@@ -28,7 +28,7 @@ from holdfast.store import (
     Retention,
     Space,
 )
-from holdfast.stores.postgres import opening, ownership, pruning, reading
+from holdfast.stores.postgres import opening, ownership, pruning, reading, searching
 from holdfast.stores.postgres.address import Address
 from holdfast.stores.postgres.ownership import OwnerLock
 from holdfast.stores.postgres.partitions import Days
@@ -128,9 +128,13 @@ class PostgresStore:
         """Return one message."""
         return await self._read(partial(reading.message, message_id=message_id))
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries by filter, newest first (by id)."""
-        return await self._read(partial(reading.find, query=query))
+    async def find(self, search: Search) -> Found:
+        """Return a page of deliveries by predicate, newest first (by id)."""
+        return await self._read(partial(searching.find, search=search))
+
+    async def count(self, search: Search) -> Total:
+        """Return how many deliveries match of those that are looked at."""
+        return await self._read(partial(searching.count, search=search))
 
     async def counts(self) -> dict[str, Counts]:
         """Return the counters by recipient."""

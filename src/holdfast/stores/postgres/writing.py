@@ -242,6 +242,8 @@ def _accepted(fresh: list[Accept]) -> list[Part]:
     parts = [Part("accept_messages", columns(_MESSAGE, messages))]
     if deliveries:
         parts.append(Part("accept_deliveries", columns(_DELIVERY, deliveries)))
+    if tokens := accepting.tokens(fresh):
+        parts.append(Part("accept_tokens", columns(("token", "delivery_id"), tokens)))
     return parts
 
 

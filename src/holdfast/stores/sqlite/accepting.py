@@ -15,6 +15,7 @@ from holdfast.stores.sqlite.sql import Bulk, one
 _MESSAGES: Final = Bulk("accept_messages")
 _PAYLOADS: Final = Bulk("accept_payloads")
 _DELIVERIES: Final = Bulk("accept_deliveries")
+_TOKENS: Final = Bulk("accept_tokens")
 _STRINGS: Final = msgspec.json.Decoder(list[str])
 
 
@@ -38,6 +39,7 @@ def _write(connection: apsw.Connection, fresh: list[Accept]) -> None:
     _PAYLOADS.run(connection, payloads)
     deliveries = [delivery for member in fresh for delivery in member.deliveries]
     _DELIVERIES.run(connection, [msgspec.structs.astuple(each) for each in deliveries])
+    _TOKENS.run(connection, planning.tokens(fresh))
 
 
 def message_row(place: int, message: Message) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ def prune_payloads(connection: apsw.Connection, places: list[int], before: int) 
         text = rows.json_text(places)
         gone = change(connection, "prune_payloads", places=text, before=before)
         change(connection, "mark_purged", places=text)
+        change(connection, "prune_tokens", places=text)
         return gone
 
 
@@ -40,7 +41,7 @@ def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> i
             tally.moved(recipient, status, "pruned", number=number)
         write_counters(connection, tally)
         change(connection, "prune_payloads", places=gone, before=before)
-        for name in ("prune_deliveries", "prune_messages", "mark_purged"):
+        for name in ("prune_tokens", "prune_deliveries", "prune_messages", "mark_purged"):
             change(connection, name, places=gone)
         return len(_PLACES.decode(gone))
 

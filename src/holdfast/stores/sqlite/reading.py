@@ -7,10 +7,10 @@ import msgspec
 
 from holdfast.errors import InvalidInput
 from holdfast.model.attempt import Event
-from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Find, Later, Note
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note
 from holdfast.stores import rows
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one
@@ -20,10 +20,6 @@ _PICKED: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
 _LATER: Final = msgspec.json.Decoder(Later)
 _COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
 _LANES: Final = msgspec.json.Decoder(list[LaneState])
-_LAST_ID: Final = "\U0010ffff"
-"""Sorts after every id."""
-_FLOOR_SLACK_MS: Final = 60_000
-"""How much later than its neighbours an intake may be committed."""
 
 
 def due(connection: apsw.Connection, query: DueQuery) -> DuePage:
@@ -90,40 +86,6 @@ def message(connection: apsw.Connection, message_id: str) -> Message | None:
     """Return one message."""
     text = one(connection, "get_message", id=message_id)
     return None if text is None else rows.message(text)
-
-
-def find(connection: apsw.Connection, query: Find) -> list[Delivery]:
-    """Return deliveries by filter, over the index of the narrowest filter that was given."""
-    floor = ""
-    if query.since is not None:
-        floor = one(connection, "find_floor", since=query.since - _FLOOR_SLACK_MS)
-        if floor is None:
-            return []
-    text = one(
-        connection,
-        f"find_{_narrowest(query)}",
-        status=query.status,
-        recipient=query.recipient,
-        flow=query.flow,
-        failure_class=query.failure_class,
-        message_id=query.message_id,
-        since=query.since or 0,
-        floor=floor,
-        below=query.cursor or _LAST_ID,
-        limit=query.limit,
-    )
-    return rows.deliveries(text)
-
-
-def _narrowest(query: Find) -> str:
-    given = {
-        "message": query.message_id is not None,
-        "failure_class": query.failure_class is not None,
-        "status": query.status not in {None, Status.DELIVERED},
-        "recipient": query.recipient is not None,
-        "flow": query.flow is not None,
-    }
-    return next((name for name, is_given in given.items() if is_given), "all")
 
 
 def counts(connection: apsw.Connection) -> dict[str, Counts]:

@@ -96,6 +96,17 @@ CREATE INDEX deliveries_recipient ON deliveries (recipient, id);
 CREATE INDEX deliveries_flow ON deliveries (flow, id);
 CREATE INDEX deliveries_message ON deliveries (message_id);
 CREATE INDEX deliveries_predecessor ON deliveries (predecessor) WHERE predecessor IS NOT NULL;
+-- Review by recipient: only dead ones pay for it.
+CREATE INDEX deliveries_dead ON deliveries (recipient, id) WHERE status = 'dead';
+
+-- Search fields of payloads, as keyed digests of account, field and value; they go with the payload.
+CREATE TABLE search_tokens (
+    token BLOB NOT NULL,
+    delivery_id TEXT NOT NULL,
+    PRIMARY KEY (token, delivery_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX search_tokens_delivery ON search_tokens (delivery_id);
 
 -- AUTOINCREMENT: a position is never given twice, not even after the newest event was pruned.
 CREATE TABLE attempts (

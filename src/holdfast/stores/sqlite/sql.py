@@ -19,16 +19,24 @@ Row = tuple[Any, ...]
 _QUERIES: Final = files("holdfast.stores.sqlite") / "queries"
 _MIGRATIONS: Final = files("holdfast.stores.sqlite") / "migrations"
 _ROW: Final = re.compile(r"VALUES (\((?:\?, )*\?\))")
+_ASKED: Final = re.compile(r"-- \?(\w+)$")
 _CACHEABLE: Final = 16_000
 """apsw keeps prepared statements of at most 16 kB."""
 _SIZES: Final = (1, 8, 32, 128)
 
 
 @cache
-def sql(name: str) -> str:
-    """Return the text of `queries/<name>.sql`, without its comment and line breaks."""
-    text = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    return " ".join(re.sub(r"--.*", "", text).split())
+def sql(name: str, lines: frozenset[str] = frozenset()) -> str:
+    """Return the text of `queries/<name>.sql`, without its comment and line breaks.
+
+    A line that ends with `-- ?name` is left out unless `lines` has the name.
+    """
+    text = []
+    for line in (_QUERIES / f"{name}.sql").read_text(encoding="utf-8").splitlines():
+        asked = _ASKED.search(line)
+        if asked is None or asked[1] in lines:
+            text.append(re.sub(r"--.*", "", line))
+    return " ".join(" ".join(text).split())
 
 
 @cache
@@ -38,9 +46,11 @@ def migrations() -> tuple[str, ...]:
     return tuple((_MIGRATIONS / name).read_text(encoding="utf-8") for name in names)
 
 
-def one(connection: apsw.Connection, name: str, /, **values: Any) -> Any:
+def one(
+    connection: apsw.Connection, name: str, lines: frozenset[str] = frozenset(), /, **values: Any
+) -> Any:
     """Return the value (or the row) of a query that returns one row, None when it has none."""
-    return connection.execute(sql(name), values).get
+    return connection.execute(sql(name, lines), values).get
 
 
 def change(connection: apsw.Connection, name: str, /, **values: Any) -> int:

@@ -14,6 +14,7 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
+from holdfast.model.search import Found, Search, Total
 from holdfast.store import (
     Batch,
     Committed,
@@ -21,7 +22,6 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Find,
     Later,
     Note,
     Ownership,
@@ -29,7 +29,7 @@ from holdfast.store import (
     Retention,
     Space,
 )
-from holdfast.stores.sqlite import opening, pruning, reading
+from holdfast.stores.sqlite import opening, pruning, reading, searching
 from holdfast.stores.sqlite.lock import FileLock
 from holdfast.stores.sqlite.session import Session, transaction, translated
 from holdfast.stores.sqlite.sql import change, one
@@ -204,9 +204,13 @@ class SqliteStore:
         """Return one message."""
         return await self._doors.run(partial(reading.message, message_id=message_id))
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries by filter, newest first (by id)."""
-        return await self._doors.run(partial(reading.find, query=query))
+    async def find(self, search: Search) -> Found:
+        """Return a page of deliveries by predicate, newest first (by id)."""
+        return await self._doors.run(partial(searching.find, search=search))
+
+    async def count(self, search: Search) -> Total:
+        """Return how many deliveries match of those that are looked at."""
+        return await self._doors.run(partial(searching.count, search=search))
 
     async def counts(self) -> dict[str, Counts]:
         """Return the counters by recipient."""

@@ -13,6 +13,7 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.search import Found, Search, Total
 from holdfast.store import (
     Batch,
     Committed,
@@ -20,7 +21,6 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Find,
     Later,
     Note,
     Ownership,
@@ -222,9 +222,13 @@ class FaultyStore:
         """Return one message."""
         return await self._read(lambda: self.inner.message(message_id))
 
-    async def find(self, query: Find) -> list[Delivery]:
-        """Return deliveries by filter."""
-        return await self._read(lambda: self.inner.find(query))
+    async def find(self, search: Search) -> Found:
+        """Return deliveries by predicate."""
+        return await self._read(lambda: self.inner.find(search))
+
+    async def count(self, search: Search) -> Total:
+        """Return how many deliveries match."""
+        return await self._read(lambda: self.inner.count(search))
 
     async def counts(self) -> dict[str, Counts]:
         """Return the counters by recipient."""

@@ -12,8 +12,8 @@ from holdfast.clock import Clock
 from holdfast.errors import HoldfastError, StoreFull
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.policy import PolicySettings
+from holdfast.model.search import Choice, Predicate, Search
 from holdfast.model.submission import Receipt, Submission
-from holdfast.store import Find
 from holdfast.testing.channel import elapse
 from holdfast.testing.simulator.faults import Fault, Faults
 from holdfast.testing.simulator.ledger import Ledger
@@ -175,7 +175,8 @@ class Operators:
             return  # somebody was faster, or the store failed: both are answers
 
     async def _pick(self, life: Life, status: Status) -> Delivery | None:
-        found = await life.engine.views.find(Find(status=status, limit=50))
+        where = Predicate((Choice("status", (status,)),))
+        found = (await life.engine.views.find(Search(where, limit=50))).deliveries
         return self._rng.choice(found) if found else None
 
     async def _pending(self, life: Life) -> None:
@@ -214,7 +215,7 @@ class Operators:
         ledger.answer(verb, found.id, clock.monotonic(), life.number)
 
     async def _replay(self, life: Life) -> None:
-        found = await life.engine.views.find(Find(limit=50))
+        found = (await life.engine.views.find(Search(limit=50))).deliveries
         if found:
             message = self._rng.choice(found).message_id
             receipt = await life.engine.actions.replay(message, **BY)

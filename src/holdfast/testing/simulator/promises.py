@@ -11,8 +11,9 @@ import msgspec
 from holdfast.model.attempt import Attempt, Result
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.flow import Catalog
+from holdfast.model.search import Search
 from holdfast.policy.decide import HINT_AS_DELAY_MS, Code
-from holdfast.store import Counts, EventQuery, Find, Store
+from holdfast.store import Counts, EventQuery, Store
 from holdfast.testing.simulator.ledger import Ledger, Promise, Send
 
 PAGE: Final = 1000
@@ -45,7 +46,7 @@ async def read(store: Store) -> Facts:
     """Read everything."""
     deliveries: dict[str, Delivery] = {}
     cursor = None
-    while page := await store.find(Find(limit=PAGE, cursor=cursor)):
+    while page := (await store.find(Search(limit=PAGE, below=cursor))).deliveries:
         deliveries |= {each.id: each for each in page}
         cursor = page[-1].id
     attempts: dict[str, list[Attempt]] = defaultdict(list)

@@ -6,12 +6,12 @@ from holdfast.errors import Conflict, StoreLost
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import Breaker, BreakerState, LaneState
+from holdfast.model.search import Search
 from holdfast.store import (
     Accept,
     Batch,
     Counts,
     EventQuery,
-    Find,
     Note,
     Pruned,
     Retention,
@@ -106,7 +106,7 @@ class KeepingSuite(Suite):
             await case.change(delivery, verb)
         kept = await case.take()
         assert await case.store.prune(LATER, Retention(rows=LATER)) == Pruned(rows=3)
-        assert await case.store.find(Find()) == [kept]
+        assert (await case.store.find(Search())).deliveries == [kept]
         assert await case.store.message(gone[0].message_id) is None
         counts = Counts(created=4, pending=1, pruned=3, normal=1)
         assert await case.store.counts() == {"north": counts}

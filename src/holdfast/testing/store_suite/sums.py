@@ -9,7 +9,8 @@ import pytest
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Delivery, Status, Verb, band
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, Counts, Find, Retention, Transition
+from holdfast.model.search import Search
+from holdfast.store import Accept, Counts, Retention, Transition
 from holdfast.testing.store_suite.case import DAY, Case, Suite
 
 RECIPIENTS = ("north", "east", "south")
@@ -46,7 +47,7 @@ class Walk:
     async def check(self) -> None:
         """Compare the counters with the rows."""
         expected = {name: dict.fromkeys(Counts.__struct_fields__, 0) for name in self._created}
-        for row in await self._case.store.find(Find(limit=10_000)):
+        for row in (await self._case.store.find(Search(limit=10_000))).deliveries:
             assert (row.status is Status.PENDING) == (row.ended_at == 0)
             sums = expected[row.recipient]
             sums[row.status] += 1

@@ -14,7 +14,11 @@ gone AS MATERIALIZED (
 deleted AS (
     DELETE FROM holdfast.deliveries AS d USING gone
     WHERE d.message_id = gone.id
-    RETURNING d.recipient, d.status
+    RETURNING d.id, d.recipient, d.status
+),
+forgotten AS (
+    DELETE FROM holdfast.search_tokens AS k USING deleted
+    WHERE k.delivery_id = deleted.id
 ),
 sums AS (
     SELECT

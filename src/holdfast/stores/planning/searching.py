@@ -1,0 +1,141 @@
+"""Searches: which index drives one, and what else must hold; the same for every backend.
+
+A search walks down one index in the order of ids and looks at a limited number of its rows, so
+its cost has a bound whatever is asked: see docs/decisions/0021-search.md.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from holdfast.model.delivery import Delivery, Status
+from holdfast.model.message import NEVER
+from holdfast.model.search import Choice, Found, Predicate, Search, Span
+from holdfast.policy.search import ascii_lower
+
+LAST_ID: Final = "\U0010ffff"
+"""Sorts after every id."""
+_FEW: Final = frozenset({"by_id", "by_message"})
+"""Walks that end after a few rows by themselves."""
+_WALKS: Final = (
+    ("by_id", frozenset({"id"})),
+    ("by_message", frozenset({"message"})),
+    ("by_token", frozenset({"token"})),
+    ("by_dead", frozenset({"dead", "recipient"})),
+    ("by_status", frozenset({"status"})),
+    ("by_class", frozenset({"class"})),
+    ("by_recipient", frozenset({"recipient"})),
+    ("by_flow", frozenset({"flow"})),
+    ("by_time", frozenset[str]()),
+)
+"""Narrowest first: the walk, and what must be given for it."""
+
+Values = dict[str, Any]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How a search is asked.
+
+    Attributes:
+        walk: name of the walk.
+        lines: names of the query's lines that are used: those of the walk, and of what else must
+            hold.
+        values: by name; words are lists, tokens are (group, token).
+        whole: every row of the walk matches.
+    """
+
+    walk: str
+    lines: frozenset[str]
+    values: Values
+    whole: bool
+
+    @property
+    def few(self) -> bool:
+        """Tell whether the walk is short by itself."""
+        return self.walk in _FEW
+
+
+def plan(search: Search) -> Plan:
+    """Choose the walk and name what else must hold."""
+    where = search.where
+    drivers = _drivers(where)
+    walk, needs = next(each for each in _WALKS if each[1] <= drivers.keys())
+    rest: Values = {}
+    for choice in where.choices:
+        if not _driven(choice, walk, needs):
+            rest[_name(choice)] = list(choice.words)
+    for span in where.spans:
+        rest[_name(span)] = None
+    if where.texts:
+        rest["texts"] = [ascii_lower(text) for text in where.texts]
+    if tokens := _tokens(where, drivers["token"] if walk == "by_token" else None):
+        rest["tokens"] = tokens
+    if search.account is not None:
+        rest["scope"] = search.account
+    values = {
+        **rest,
+        **_ends(where.spans),
+        "groups": len({group for group, _ in rest.get("tokens", ())}),
+        "driver": drivers.get(_driver(walk)),
+        "below": search.below or LAST_ID,
+        "floor": search.floor or "",
+    }
+    table = "by_token" if walk == "by_token" else "deliveries"
+    return Plan(walk, frozenset({walk, table, *rest}), values, not rest)
+
+
+def found(search: Search, rows: list[Delivery], floor: str | None) -> Found:
+    """Return the page with its cursor; `floor` is the last id looked at, None: that was all."""
+    return Found(rows, rows[-1].id if len(rows) == search.limit else floor)
+
+
+def _name(term: Choice | Span) -> str:
+    return f"not_{term.field}" if term.negated else term.field
+
+
+def _drivers(where: Predicate) -> Values:
+    """Return what a walk may be driven by: single words, and few ids."""
+    given: Values = {}
+    for choice in where.choices:
+        if choice.negated:
+            continue
+        if choice.field in {"id", "message"}:
+            given[choice.field] = list(choice.words)
+        elif len(choice.words) == 1:
+            given[choice.field] = choice.words[0]
+    if given.get("status") == Status.DEAD:
+        given["dead"] = True
+    if given.get("status") == Status.DELIVERED:
+        del given["status"]  # most are: an index of them would cost more than it finds
+    token = next((group[0] for group in where.tokens if len(group) == 1), None)
+    return given if token is None else {**given, "token": token}
+
+
+def _driver(walk: str) -> str:
+    return "recipient" if walk == "by_dead" else walk.removeprefix("by_")
+
+
+def _driven(choice: Choice, walk: str, needs: frozenset[str]) -> bool:
+    """Tell whether the walk itself sees to a choice."""
+    dead = walk == "by_dead" and choice.field == "status"
+    return not choice.negated and (choice.field in needs or dead)
+
+
+def _tokens(where: Predicate, driver: bytes | None) -> list[tuple[int, bytes]]:
+    """Return the tokens that must be there besides, with the number of their group."""
+    return [
+        (group, token)
+        for group, tokens in enumerate(where.tokens)
+        if tokens != (driver,)
+        for token in tokens
+    ]
+
+
+def _ends(spans: tuple[Span, ...]) -> Values:
+    values: Values = {}
+    for span in spans:
+        low, high = max(span.low, -NEVER), min(span.high, NEVER)
+        whole = span.field != "value"
+        values[f"{_name(span)}_low"] = int(low) if whole else low
+        values[f"{_name(span)}_high"] = int(high) if whole else high
+    return values

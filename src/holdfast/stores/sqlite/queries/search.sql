@@ -1,0 +1,75 @@
+-- Deliveries by predicate, newest first, or their number. Lines that end with `-- ?name` are there
+-- when asked for. The plus signs keep the planner from any index but that of the walk.
+SELECT '[' || coalesce(group_concat(d.body, ',' ORDER BY found.id DESC), '') || ']' -- ?page
+SELECT count(*) -- ?count
+FROM (
+    SELECT t.place, t.id
+    FROM deliveries AS t
+    INDEXED BY deliveries_message -- ?by_message
+    INDEXED BY deliveries_dead -- ?by_dead
+    INDEXED BY deliveries_open -- ?by_status
+    INDEXED BY deliveries_failure -- ?by_class
+    INDEXED BY deliveries_recipient -- ?by_recipient
+    INDEXED BY deliveries_flow -- ?by_flow
+    WHERE
+        t.id < :below AND t.id >= :floor
+        AND t.id IN (SELECT value FROM json_each(:driver)) -- ?by_id
+        AND t.message_id IN (SELECT value FROM json_each(:driver)) -- ?by_message
+        AND t.id IN ( -- ?by_token
+            SELECT k.delivery_id FROM search_tokens AS k -- ?by_token
+            WHERE k.token = :driver AND k.delivery_id < :below AND k.delivery_id >= :floor -- ?by_token
+        ) -- ?by_token
+        AND t.status = 'dead' AND t.recipient = :driver -- ?by_dead
+        AND t.status = :driver AND t.status <> 'delivered' -- ?by_status
+        AND t.failure_class = :driver -- ?by_class
+        AND t.recipient = :driver -- ?by_recipient
+        AND t.flow = :driver -- ?by_flow
+        AND +t.account = :scope -- ?scope
+        AND +t.id IN (SELECT value FROM json_each(:id)) -- ?id
+        AND +t.id NOT IN (SELECT value FROM json_each(:not_id)) -- ?not_id
+        AND +t.message_id IN (SELECT value FROM json_each(:message)) -- ?message
+        AND +t.message_id NOT IN (SELECT value FROM json_each(:not_message)) -- ?not_message
+        AND +t.account IN (SELECT value FROM json_each(:account)) -- ?account
+        AND +t.account NOT IN (SELECT value FROM json_each(:not_account)) -- ?not_account
+        AND +t.status IN (SELECT value FROM json_each(:status)) -- ?status
+        AND +t.status NOT IN (SELECT value FROM json_each(:not_status)) -- ?not_status
+        AND +t.recipient IN (SELECT value FROM json_each(:recipient)) -- ?recipient
+        AND +t.recipient NOT IN (SELECT value FROM json_each(:not_recipient)) -- ?not_recipient
+        AND +t.flow IN (SELECT value FROM json_each(:flow)) -- ?flow
+        AND +t.flow NOT IN (SELECT value FROM json_each(:not_flow)) -- ?not_flow
+        AND +t.step IN (SELECT value FROM json_each(:step)) -- ?step
+        AND +t.step NOT IN (SELECT value FROM json_each(:not_step)) -- ?not_step
+        AND coalesce(+t.failure_class, '') IN (SELECT value FROM json_each(:class)) -- ?class
+        AND coalesce(+t.failure_class, '') NOT IN (SELECT value FROM json_each(:not_class)) -- ?not_class
+        AND coalesce(t.code, '') IN (SELECT value FROM json_each(:code)) -- ?code
+        AND coalesce(t.code, '') NOT IN (SELECT value FROM json_each(:not_code)) -- ?not_code
+        AND coalesce(t.hold_gate, '') IN (SELECT value FROM json_each(:gate)) -- ?gate
+        AND coalesce(t.hold_gate, '') NOT IN (SELECT value FROM json_each(:not_gate)) -- ?not_gate
+        AND t.created_at BETWEEN :created_low AND :created_high -- ?created
+        AND NOT t.created_at BETWEEN :not_created_low AND :not_created_high -- ?not_created
+        AND t.http_status BETWEEN :http_low AND :http_high -- ?http
+        AND coalesce(t.http_status, -1) NOT BETWEEN :not_http_low AND :not_http_high -- ?not_http
+        AND t.attempts BETWEEN :attempts_low AND :attempts_high -- ?attempts
+        AND NOT t.attempts BETWEEN :not_attempts_low AND :not_attempts_high -- ?not_attempts
+        AND t.priority BETWEEN :priority_low AND :priority_high -- ?priority
+        AND NOT t.priority BETWEEN :not_priority_low AND :not_priority_high -- ?not_priority
+        AND ( -- ?value
+            SELECT m.value FROM messages AS m WHERE m.id = t.message_id -- ?value
+        ) BETWEEN :value_low AND :value_high -- ?value
+        AND NOT coalesce(( -- ?not_value
+            SELECT m.value FROM messages AS m WHERE m.id = t.message_id -- ?not_value
+        ) BETWEEN :not_value_low AND :not_value_high, 0) -- ?not_value
+        AND NOT EXISTS ( -- ?texts
+            SELECT 1 FROM json_each(:texts) AS text -- ?texts
+            WHERE instr(lower(coalesce(t.reason, '')), text.value) = 0 -- ?texts
+        ) -- ?texts
+        AND ( -- ?tokens
+            SELECT count(DISTINCT wanted.value ->> 0) -- ?tokens
+            FROM json_each(:tokens) AS wanted -- ?tokens
+            JOIN search_tokens AS k ON k.token = unhex(wanted.value ->> 1) -- ?tokens
+            WHERE k.delivery_id = t.id -- ?tokens
+        ) = :groups -- ?tokens
+    ORDER BY t.id DESC
+    LIMIT :limit
+) AS found
+JOIN delivery_rows AS d ON d.place = found.place -- ?page
