@@ -15,6 +15,8 @@ from holdfast.errors import (
     KeyCollision,
     NotFound,
     Overloaded,
+    QueryError,
+    Stale,
     StoreError,
     StoreFull,
 )
@@ -24,6 +26,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _STATUSES: Final = (
     (InvalidInput, 422),
     (NotFound, 404),
+    (Stale, 412),
     (Conflict, 409),
     (StoreFull, 507),
     (StoreError, 503),
@@ -46,6 +49,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Annotated[Any, Meta(description="What was given, shortened.")] = None
     allowed: Annotated[str, Meta(description="The allowed range or names.")] | None = None
     known: Annotated[list[str], Meta(description="The names that exist.")] | None = None
+    position: Annotated[int, Meta(description="Place in a query, in characters from 1.")] | None = (
+        None
+    )
+    qualifier: Annotated[str, Meta(description="The part of a query that is wrong.")] | None = None
+    current: Annotated[Any, Meta(description="The present state, where it is another.")] = None
 
 
 class Refused(HoldfastError):
@@ -59,6 +67,7 @@ class Refused(HoldfastError):
         value: what was given.
         allowed: the range or names, in words.
         known: the names that exist.
+        current: the present state, where the caller has seen another.
         headers: response headers besides the usual.
     """
 
@@ -72,6 +81,7 @@ class Refused(HoldfastError):
         value: object = None,
         allowed: str | None = None,
         known: list[str] | None = None,
+        current: object = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -81,6 +91,7 @@ class Refused(HoldfastError):
         self.value = value
         self.allowed = allowed
         self.known = known
+        self.current = current
         self.headers = headers or {}
 
 
@@ -109,10 +120,12 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
     status = status_of(error)
     if isinstance(error, Refused):
         extra = {"field": error.field, "value": error.value, "allowed": error.allowed}
-        extra["known"] = error.known
+        extra |= {"known": error.known, "current": error.current}
         return _problem(status, error.code, str(error), **extra), error.headers
     if isinstance(error, InvalidInput):
         extra = {"field": error.field, "value": _plain(error.value), "allowed": error.allowed}
+        if isinstance(error, QueryError):
+            extra |= {"field": "q", "position": error.position, "qualifier": error.qualifier}
         return _problem(status, error.code, str(error), **extra), {}
     if isinstance(error, HTTPException):
         return _from_framework(error)

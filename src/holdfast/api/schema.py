@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from holdfast import __version__
@@ -29,6 +30,7 @@ _WORDS: Final = {
     "404": "There is no such thing.",
     "408": "The body took too long to arrive.",
     "409": "Not possible from the present state, or the key is taken by another payload.",
+    "412": "The state is not the one that If-Match names; the problem holds the present one.",
     "413": "The body or the payload is too large.",
     "415": "The content type is another.",
     "422": "A value is wrong; field, value and allowed range are named.",
@@ -42,6 +44,14 @@ _KEY: Final = {
     "description": "The same as `key` in the body.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Change it only in the state that this ETag names.",
+    "schema": {"type": "string"},
+}
+_ETAG: Final = {"description": "Names this state; for If-Match.", "schema": {"type": "string"}}
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +69,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         media: content type of body and answer.
         more: further good statuses.
         headers: header parameters.
+        tagged: the answer has an ETag, and a change takes If-Match.
     """
 
     method: str
@@ -72,6 +83,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     media: str = "application/json"
     more: tuple[str, ...] = ()
     headers: tuple[Json, ...] = ()
+    tagged: bool = False
 
 
 @functools.cache
@@ -127,15 +139,20 @@ def _intake() -> Iterable[Route]:
 
 def _of(handler: HTTPRouteHandler) -> Route:
     function = handler.fn
+    method = next(iter(handler.http_methods - {"OPTIONS", "HEAD"})).lower()
+    answer = typing.get_type_hints(function)["return"]
+    tagged = bool(handler.opt.get("tagged"))
     return Route(
-        method=next(iter(handler.http_methods - {"OPTIONS", "HEAD"})).lower(),
+        method=method,
         path=_PARAMETER.sub(r"{\1}", next(iter(handler.paths))),
         name=function.__name__,
         text=inspect.getdoc(function) or "",
-        answer=typing.get_type_hints(function)["return"],
+        answer=typing.get_args(answer)[0] if typing.get_origin(answer) is Response else answer,
         status=str(handler.status_code),
         body=handler.opt.get("body"),
         query=handler.opt.get("query"),
+        headers=(_IF_MATCH,) if tagged and method != "get" else (),
+        tagged=tagged,
     )
 
 
@@ -150,7 +167,9 @@ def _operation(route: Route, components: Json) -> Json:
     if route.body is not None:
         content = {route.media: {"schema": _schema(route.body)}}
         operation["requestBody"] = {"required": True, "content": content}
-    good = {"content": {route.media: {"schema": _schema(route.answer)}}}
+    good: Json = {"content": {route.media: {"schema": _schema(route.answer)}}}
+    if route.tagged:
+        good["headers"] = {"ETag": _ETAG}
     answers = {code: {"description": _WORDS[code], **good} for code in (route.status, *route.more)}
     answers |= {code: {"$ref": f"#/components/responses/{code}"} for code in _errors(route)}
     operation["responses"] = dict(sorted(answers.items()))
@@ -180,6 +199,8 @@ def _errors(route: Route) -> list[str]:
         codes.append("422")
     if route.body is not None:
         codes += ["400", "408", "409", "413", "415", "422", "507"]
+    if route.tagged and route.body is not None:
+        codes.append("412")
     return sorted(codes)
 
 

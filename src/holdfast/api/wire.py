@@ -40,6 +40,10 @@ _MS: Final = timedelta(milliseconds=1)
 Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 Position = Annotated[int, Meta(ge=0, le=NEVER)]
+Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
+QueryText = Annotated[
+    str, Meta(description="A search such as `status:dead class:timeout age:>1h`.", max_length=2000)
+]
 DeliveryId = Annotated[str, Meta(pattern="^dlv_[0-9a-f]{32}$")]
 
 
@@ -98,15 +102,21 @@ class SetSignal(Action, frozen=True):
     value: Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
-class DeliveriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Filters of the deliveries list."""
+class SelectionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which deliveries: a search, or single filters, or both."""
 
+    q: QueryText | None = None
     status: Status | None = None
-    recipient: str | None = None
-    flow: str | None = None
+    recipient: Name | None = None
+    flow: Name | None = None
     failure_class: FailureClass | None = None
-    message_id: str | None = None
+    message_id: Name | None = None
     since: Aware | None = None
+
+
+class DeliveriesQuery(SelectionQuery, frozen=True):
+    """Filters and paging of the deliveries list."""
+
     cursor: DeliveryId | None = None
     limit: Limit = 100
 
@@ -161,6 +171,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     predecessor: str | None
     status: Status
+    revision: int
     code: str | None
     due_at: Instant | None
     expires_at: Instant | None
@@ -183,6 +194,13 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     policy: msgspec.Raw | None = None
     waiting: Waiting | None = None
     why_not_now: list[Waiting] | None = None
+
+
+class DeliveryCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many deliveries match; with `at_least` there may be more: not all were looked at."""
+
+    count: int
+    at_least: bool
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,6 +335,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbePlan | None
     usual_failures: float
     retries_at: Instant | None
+    tag: str
     gates: list[Waiting] = []
     drain: DrainView | None = None
 
@@ -331,6 +350,7 @@ class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
     manual: bool
     retry_at: Instant | None
     next_probe: Instant | None
+    tag: str
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The language of searches: text in, one predicate out; and what a predicate means, in Python.
 
-    status:dead recipient:acme,beta -class:auth http:500..599 age:>1h "schema" /email:ada@example.com
+    status:dead recipient:acme,beta -class:auth http:500..599 age:>1h "schema" /email:a@b.example
 
 Terms are joined by "and", words after a comma by "or"; `-` negates a term. Text without a
 qualifier is looked for in the reason of the last failure.
@@ -118,13 +118,20 @@ def both(one: Predicate, other: Predicate) -> Predicate:
     Raises:
         InvalidInput: both say something about one field.
     """
-    parts = [(*getattr(one, name), *getattr(other, name)) for name in ("choices", "spans")]
-    for group in parts:
-        named = [(each.field, each.negated) for each in group]
-        for field, negated in named:
-            if named.count((field, negated)) > 1:
-                raise InvalidInput(field, "given twice", "once: in q or as a parameter of its own")
-    return Predicate(*parts, one.texts + other.texts, one.tokens + other.tokens)
+    choices, spans = one.choices + other.choices, one.spans + other.spans
+    seen: set[tuple[str, bool]] = set()
+    for choice in choices:
+        _unseen((choice.field, choice.negated), seen)
+    for span in spans:
+        _unseen((span.field, span.negated), seen)
+    return Predicate(choices, spans, one.texts + other.texts, one.tokens + other.tokens)
+
+
+def _unseen(name: tuple[str, bool], seen: set[tuple[str, bool]]) -> None:
+    if name in seen:
+        allowed = "once: in q or as a parameter of its own"
+        raise InvalidInput(name[0], "given twice", allowed)
+    seen.add(name)
 
 
 def narrowed(asked: Search) -> Search:

@@ -5,8 +5,8 @@ from litestar.params import FromPath
 
 from holdfast.api import wire
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
+from holdfast.model.search import Search, of_message
 from holdfast.model.submission import Receipt
-from holdfast.store import Find
 
 _DELIVERIES_SHOWN = 1000
 """At most so many deliveries of a message are shown with it."""
@@ -18,8 +18,8 @@ async def show_message(request: Asked, message_id: FromPath[str]) -> wire.Messag
     query_of(request, wire.Nothing)
     facade = facade_of(request)
     found = await facade.views.message(message_id)
-    query = Find(message_id=message_id, limit=_DELIVERIES_SHOWN)
-    return wire.message(found, await facade.views.find(query))
+    asked = Search(of_message(message_id), limit=_DELIVERIES_SHOWN)
+    return wire.message(found, (await facade.views.find(asked)).deliveries)
 
 
 @post("/v1/messages/{message_id:str}/replay", status_code=202, opt={"body": wire.Action})

@@ -1,11 +1,12 @@
 """Recipients and their lanes: look at, pause, resume, breaker."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdfast.api import wire
+from holdfast.api.match import changes, matched, tag_of, tagged
 from holdfast.api.problem import unknown
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
 from holdfast.errors import NotFound
@@ -19,59 +20,74 @@ async def list_recipients(request: Asked) -> wire.Page[wire.RecipientView]:
     return wire.Page([_view(request, lane) for lane in await facade_of(request).views.lanes()])
 
 
-@get("/v1/recipients/{recipient:str}")
-async def show_recipient(request: Asked, recipient: FromPath[str]) -> wire.RecipientView:
+@get("/v1/recipients/{recipient:str}", opt={"tagged": True})
+async def show_recipient(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
     """Show one recipient with its lane."""
     query_of(request, wire.Nothing)
-    return _view(
-        request, await _known(request, recipient, facade_of(request).views.lane(recipient))
-    )
+    lane = await _known(request, recipient, facade_of(request).views.lane(recipient))
+    return tagged(_view(request, lane), lane.tag)
 
 
-@post("/v1/recipients/{recipient:str}/pause", status_code=200, opt={"body": wire.Action})
-async def pause(request: Asked, recipient: FromPath[str]) -> wire.RecipientView:
+@post(
+    "/v1/recipients/{recipient:str}/pause",
+    status_code=200,
+    opt=changes(wire.Action),
+)
+async def pause(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
     """Hold all deliveries of a recipient."""
-    reason = (await body_of(request, wire.Action)).reason
-    act = facade_of(request).actions.pause(recipient, actor=actor_of(request), reason=reason)
-    return _view(request, await _known(request, recipient, act))
+    lane = await _act(request, recipient, facade_of(request).actions.pause)
+    return tagged(_view(request, lane), lane.tag)
 
 
-@post("/v1/recipients/{recipient:str}/resume", status_code=200, opt={"body": wire.Action})
-async def resume(request: Asked, recipient: FromPath[str]) -> wire.RecipientView:
+@post(
+    "/v1/recipients/{recipient:str}/resume",
+    status_code=200,
+    opt=changes(wire.Action),
+)
+async def resume(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
     """End a pause."""
-    reason = (await body_of(request, wire.Action)).reason
-    act = facade_of(request).actions.resume(recipient, actor=actor_of(request), reason=reason)
-    return _view(request, await _known(request, recipient, act))
+    lane = await _act(request, recipient, facade_of(request).actions.resume)
+    return tagged(_view(request, lane), lane.tag)
 
 
-@get("/v1/recipients/{recipient:str}/breaker")
-async def show_breaker(request: Asked, recipient: FromPath[str]) -> wire.BreakerView:
+@get("/v1/recipients/{recipient:str}/breaker", opt={"tagged": True})
+async def show_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
     """Show a lane's breaker."""
     query_of(request, wire.Nothing)
     lane = await _known(request, recipient, facade_of(request).views.lane(recipient))
-    return wire.show(wire.BreakerView, lane)
+    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
 
 
-@post("/v1/recipients/{recipient:str}/breaker/open", status_code=200, opt={"body": wire.Action})
-async def open_breaker(request: Asked, recipient: FromPath[str]) -> wire.BreakerView:
+@post(
+    "/v1/recipients/{recipient:str}/breaker/open",
+    status_code=200,
+    opt=changes(wire.Action),
+)
+async def open_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
     """Open a breaker until a person resets it."""
-    reason = (await body_of(request, wire.Action)).reason
-    act = facade_of(request).actions.open_breaker(recipient, actor=actor_of(request), reason=reason)
-    return wire.show(wire.BreakerView, await _known(request, recipient, act))
+    lane = await _act(request, recipient, facade_of(request).actions.open_breaker)
+    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
 
 
-@post("/v1/recipients/{recipient:str}/breaker/reset", status_code=200, opt={"body": wire.Action})
-async def reset_breaker(request: Asked, recipient: FromPath[str]) -> wire.BreakerView:
+@post(
+    "/v1/recipients/{recipient:str}/breaker/reset",
+    status_code=200,
+    opt=changes(wire.Action),
+)
+async def reset_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
     """Close a breaker."""
-    reason = (await body_of(request, wire.Action)).reason
-    act = facade_of(request).actions.reset_breaker(
-        recipient, actor=actor_of(request), reason=reason
-    )
-    return wire.show(wire.BreakerView, await _known(request, recipient, act))
+    lane = await _act(request, recipient, facade_of(request).actions.reset_breaker)
+    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
 
 
 def _view(request: Asked, lane: LaneView) -> wire.RecipientView:
     return wire.recipient(lane, facade_of(request).views.catalog.recipients.get(lane.recipient))
+
+
+async def _act(request: Asked, recipient: str, act: Callable[..., Awaitable[LaneView]]) -> LaneView:
+    reason = (await body_of(request, wire.Action)).reason
+    done = act(recipient, actor=actor_of(request), reason=reason, seen=tag_of(request))
+    return await matched(_known(request, recipient, done), lambda lane: _view(request, lane))
 
 
 async def _known(request: Asked, recipient: str, act: Awaitable[LaneView]) -> LaneView:

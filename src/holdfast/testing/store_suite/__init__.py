@@ -14,6 +14,7 @@ from holdfast.testing.store_suite.accepting import AcceptingSuite
 from holdfast.testing.store_suite.following import FollowingSuite
 from holdfast.testing.store_suite.keeping import KeepingSuite
 from holdfast.testing.store_suite.reading import ReadingSuite
+from holdfast.testing.store_suite.searching import SearchingSuite
 from holdfast.testing.store_suite.sums import SumsSuite
 from holdfast.testing.store_suite.transiting import TransitingSuite
 
@@ -21,6 +22,12 @@ __all__ = ["StoreSuite"]
 
 
 class StoreSuite(
-    AcceptingSuite, TransitingSuite, FollowingSuite, ReadingSuite, KeepingSuite, SumsSuite
+    AcceptingSuite,
+    TransitingSuite,
+    FollowingSuite,
+    ReadingSuite,
+    SearchingSuite,
+    KeepingSuite,
+    SumsSuite,
 ):
     """Subclass it, name the class `Test...` and give it a `store` fixture."""

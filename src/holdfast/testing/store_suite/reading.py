@@ -1,12 +1,11 @@
 """What the engine and the doors ask: due, expired, lists, events."""
 
 import msgspec
-import pytest
 
 from holdfast.model.attempt import Result
-from holdfast.model.delivery import BANDS, Delivery, Status, Verb
+from holdfast.model.delivery import BANDS, Delivery, Verb
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, EventQuery, Find, Later, Snapshot
+from holdfast.store import Accept, EventQuery, Later, Snapshot
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
 
@@ -132,57 +131,6 @@ class ReadingSuite(Suite):
         assert await case.store.message("msg_none") is None
         assert (await case.due("nobody")).waiting == ()
 
-    @pytest.mark.parametrize("status", list(Status))
-    @pytest.mark.parametrize(
-        "filters",
-        [
-            {},
-            {"recipient": "north"},
-            {"flow": "leads"},
-            {"failure_class": "server"},
-            {"since": NOW + 3000},
-            {"recipient": "east", "flow": "other", "failure_class": "server"},
-        ],
-        ids=str,
-    )
-    async def test_find_returns_what_matches_all_filters(
-        self, case: Case, filters: dict[str, object], status: Status
-    ) -> None:
-        """Newest first, with and without a status; pages joined by the cursor are the whole."""
-        everything = await self._mixture(case)
-        for query in (Find(), Find(status=status)):
-            asked = msgspec.structs.replace(query, **filters)
-            expected = [each for each in reversed(everything) if _matches(each, asked)]
-            assert await case.store.find(asked) == expected
-            paged: list[Delivery] = []
-            while page := await case.store.find(
-                msgspec.structs.replace(asked, limit=2, cursor=paged[-1].id if paged else None)
-            ):
-                paged += page
-            assert paged == expected
-
-    async def _mixture(self, case: Case) -> list[Delivery]:
-        """Return deliveries of every status, by id."""
-        ends = (None, Verb.SUCCEED, Verb.DIE, Verb.CANCEL)
-        found = []
-        for number in range(12):
-            case.now = NOW + number * 1000
-            message = case.message(flow="other" if number % 3 == 1 else "leads")
-            delivery = case.delivery(message, recipient="east" if number % 2 else "north")
-            await case.commit(accepts=(Accept(message, (delivery,)),))
-            failure = "server" if number % 4 > 1 else None
-            delivery = await case.change(delivery, Verb.RETRY, failure_class=failure)
-            verb = ends[number % 4]
-            found.append(delivery if verb is None else await case.change(delivery, verb))
-        return found
-
-    async def test_find_by_message_returns_its_deliveries(self, case: Case) -> None:
-        """Those of other messages are not returned."""
-        chain = await case.take_chain("north", "east")
-        await case.take()
-        found = await case.store.find(Find(message_id=chain[0].message_id))
-        assert _ids(found) == _ids(chain)[::-1]
-
     async def test_events_follow_commit_order(self, case: Case) -> None:
         """Positions rise; after goes forward, before goes back, both leave out the cursor."""
         for _ in range(6):
@@ -222,9 +170,3 @@ class ReadingSuite(Suite):
         (event,) = await case.store.events(EventQuery())
         assert msgspec.json.decode(event.configuration) == {"max_retries": 3}
         assert msgspec.json.decode(event.context) is None
-
-
-def _matches(delivery: Delivery, query: Find) -> bool:
-    fields = ("status", "recipient", "flow", "failure_class")
-    same = all(getattr(query, name) in {None, getattr(delivery, name)} for name in fields)
-    return same and (query.since is None or delivery.created_at >= query.since)
