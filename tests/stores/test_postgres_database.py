@@ -12,6 +12,7 @@ from holdfast.errors import InvalidInput, StoreBusy, StoreError, StoreFull, Stor
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Verb
 from holdfast.store import Accept, EventQuery, Pruned, Retention
+from holdfast.stores.planning.searching import WALKS
 from holdfast.stores.postgres import PostgresStore, opening, sql
 from holdfast.stores.postgres.address import parse
 from holdfast.testing.postgres import PostgresServer
@@ -88,10 +89,24 @@ async def test_the_schema_is_what_the_migrations_make(database: str) -> None:
 def _filters(path: Path) -> list[frozenset[str]]:
     """Return sets of filters that are valid together: none at all, and one or all of a kind."""
     names = set(GUARD.findall(path.read_text()))
+    if "by_status" in names:
+        return _searches(path.stem, names)
     if "forward" in names:
         names -= {"forward", "backward"}
         return [frozenset({*some, way}) for way in ("forward", "backward") for some in ((), names)]
     return [frozenset(), *(frozenset({name}) for name in names), frozenset(names)]
+
+
+def _searches(stem: str, names: set[str]) -> list[frozenset[str]]:
+    """Return every walk with nothing else, and with everything else, that may be asked."""
+    walks = {walk for walk, _ in WALKS}
+    parts = {"deliveries", "page", "count"}
+    found = []
+    for walk in walks - ({"by_id", "by_message"} if stem == "search_floor" else set()):
+        table = walk if walk == "by_token" else "deliveries"
+        for what in ("page", "count"):
+            found += [frozenset({walk, table, what, *rest}) for rest in ((), names - walks - parts)]
+    return found
 
 
 def _texts() -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ LAST_ID: Final = "\U0010ffff"
 """Sorts after every id."""
 _FEW: Final = frozenset({"by_id", "by_message"})
 """Walks that end after a few rows by themselves."""
-_WALKS: Final = (
+WALKS: Final = (
     ("by_id", frozenset({"id"})),
     ("by_message", frozenset({"message"})),
     ("by_token", frozenset({"token"})),
@@ -59,7 +59,7 @@ def plan(search: Search) -> Plan:
     """Choose the walk and name what else must hold."""
     where = search.where
     drivers = _drivers(where)
-    walk, needs = next(each for each in _WALKS if each[1] <= drivers.keys())
+    walk, needs = next(each for each in WALKS if each[1] <= drivers.keys())
     rest: Values = {}
     for choice in where.choices:
         if not _driven(choice, walk, needs):
