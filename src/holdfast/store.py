@@ -189,6 +189,15 @@ class EventQuery(msgspec.Struct, frozen=True, gc=False):
     limit: int = 100
 
 
+class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That something was tried: an event without its body; `outcome` is a `Result`."""
+
+    position: int
+    delivery_id: str
+    recipient: str
+    outcome: str
+
+
 class Counts(msgspec.Struct, frozen=True, gc=False):
     """Deliveries of a lane by fate; `created` is always the sum of the others (promise 2).
 
@@ -344,6 +353,14 @@ class Journal(Protocol):
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return retry events with their snapshots joined; positions follow commit order."""
+        ...
+
+    async def trail(self, after: int, limit: int) -> list[Step]:
+        """Return what was tried after a position, oldest first."""
+        ...
+
+    async def last_position(self) -> int:
+        """Return the position up to which `trail` shows everything that was tried."""
         ...
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:

@@ -18,6 +18,8 @@ class LogEvent(StrEnum):
 
     STARTED = "started"
     """The engine runs (epoch, clean, lanes, pending)."""
+    LISTENER_DROPPED = "listener_dropped"
+    """A listener of the stream read too slowly and was let go (waiting: words it had not read)."""
     STOPPED = "stopped"
     """The engine has stopped (gave_back: sends that were cut and stay pending)."""
     ATTEMPT_FAILED = "attempt_failed"

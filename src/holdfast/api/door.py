@@ -5,6 +5,7 @@ from typing import Final
 from litestar import Litestar, Response
 from litestar.types import ASGIApp
 
+from holdfast.api import stream
 from holdfast.api.body import Gone, Receive, Scope, Send
 from holdfast.api.facade import Facade, Views
 from holdfast.api.guard import Guard, Headers
@@ -28,7 +29,7 @@ ACTION_BYTES: Final = 256 * 1024
 
 
 class Api:
-    """The API: the guard, then intake, then the framework's routes.
+    """The API: the guard, then intake and the stream, then the framework's routes.
 
     Args:
         facade: the engine.
@@ -38,6 +39,7 @@ class Api:
     def __init__(self, facade: Facade, config: Config) -> None:
         self._guard = Guard(config.server)
         self._intake = IntakeDoor(facade.intake, facade.views, config)
+        self._stream = stream.StreamDoor(facade.broadcast)
         self._routes: ASGIApp = _routes(facade)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +50,10 @@ class Api:
         headers: Headers = dict(scope["headers"])
         try:
             self._guard.check(headers)
+            if scope["path"] == stream.PATH:
+                query = scope["query_string"]
+                await self._stream.serve(scope["method"], query, headers, receive, send)
+                return
             parts = scope["path"].split("/")
             if parts[1:3] == ["v1", "flows"] and parts[4:] in (["messages"], ["messages", "batch"]):
                 await self._take(parts, scope["method"], headers, receive, send)

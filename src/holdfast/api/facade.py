@@ -1,7 +1,8 @@
 """What the doors need of the engine."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from holdfast.errors import HoldfastError
 from holdfast.model.attempt import Event
@@ -12,6 +13,7 @@ from holdfast.model.message import Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
+from holdfast.model.stream import Topic
 from holdfast.model.submission import Receipt, Submission
 from holdfast.model.view import LaneView
 from holdfast.store import EventQuery, Note, Pruned
@@ -193,6 +195,31 @@ class Views(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """One who listens to the stream."""
+
+    @property
+    def ended(self) -> asyncio.Event:
+        """Return what is set when nothing more will be told."""
+        ...
+
+    async def next(self) -> bytes | None:
+        """Return what is to be sent when there is something; None after the end."""
+        ...
+
+
+class Broadcast(Protocol):
+    """Tells what changed."""
+
+    async def listen(self, topics: Iterable[Topic], after: int | None) -> Listener:
+        """Begin to tell, from a position on, or raise `Overloaded`."""
+        ...
+
+    def leave(self, listener: Any) -> None:
+        """Forget a listener."""
+        ...
+
+
 class Facade(Protocol):
     """A running engine, as the doors see it."""
 
@@ -209,4 +236,9 @@ class Facade(Protocol):
     @property
     def views(self) -> Views:
         """Return what may be seen."""
+        ...
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """Return who tells what changed."""
         ...

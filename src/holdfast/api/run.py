@@ -53,6 +53,7 @@ async def run(
             if ready is not None:
                 ready(Running(api_url, metrics_url))
             await _first(stop, engine.lost)
+            engine.broadcast.close()  # who listens would keep the server from ending
     finally:
         await app.stop()
     if engine.lost.is_set():

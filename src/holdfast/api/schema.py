@@ -15,6 +15,8 @@ from holdfast import __version__
 from holdfast.api.intake import IntakeDoor, Line
 from holdfast.api.problem import MEDIA_TYPE, Problem
 from holdfast.api.routes.system import OPEN_PATHS
+from holdfast.api.stream import PATH, StreamDoor
+from holdfast.api.wire import StreamQuery
 from holdfast.model.submission import Receipt, Submission
 
 Json = dict[str, Any]
@@ -49,6 +51,12 @@ _IF_MATCH: Final = {
     "name": "If-Match",
     "in": "header",
     "description": "Change it only in the state that this ETag names.",
+    "schema": {"type": "string"},
+}
+_LAST_EVENT_ID: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "Id of the last word that was heard.",
     "schema": {"type": "string"},
 }
 _ETAG: Final = {"description": "Names this state; for If-Match.", "schema": {"type": "string"}}
@@ -89,7 +97,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 @functools.cache
 def openapi(handlers: tuple[HTTPRouteHandler, ...]) -> bytes:
     """Return the description of the given routes and of intake, as indented JSON."""
-    routes = [*_intake(), *(_of(one) for one in handlers if not one.opt.get("hidden"))]
+    routes = [*_intake(), *_stream(), *(_of(one) for one in handlers if not one.opt.get("hidden"))]
     kinds = [kind for route in routes for kind in (route.answer, route.body, route.query) if kind]
     kinds.append(Problem)
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
@@ -134,6 +142,19 @@ def _intake() -> Iterable[Route]:
         answer=Line,
         body=Submission,
         media="application/x-ndjson",
+    )
+
+
+def _stream() -> Iterable[Route]:
+    yield Route(
+        method="get",
+        path=PATH,
+        name="stream",
+        text=inspect.cleandoc(StreamDoor.serve.__doc__ or ""),
+        answer=str,
+        query=StreamQuery,
+        media="text/event-stream",
+        headers=(_LAST_EVENT_ID,),
     )
 
 

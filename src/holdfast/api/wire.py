@@ -133,6 +133,13 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Limit = 100
 
 
+class StreamQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a listener wants to hear of, and the position that it heard of last."""
+
+    topics: Annotated[str, Meta(description="Some of the topics, joined by commas.")] | None = None
+    after_id: Position | None = None
+
+
 class AttemptsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Paging of a delivery's attempts, oldest first."""
 

@@ -59,7 +59,9 @@ class Actions:
         pruner: Pruner,
         views: Views,
         signals: Signals,
+        on_change: Callable[[str, str], None],
     ) -> None:
+        self._on_change = on_change
         self._signals = signals
         self._store = store
         self._writer = writer
@@ -296,6 +298,7 @@ class Actions:
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
         self._dispatcher.forget(changed.recipient, changed.id)
+        self._on_change(changed.id, changed.recipient)
         if changed.status is Status.PENDING:
             self._wake(changed.recipient, changed.due_at)
 

@@ -14,6 +14,7 @@ from holdfast.channel import Channel
 from holdfast.clock import Clock
 from holdfast.engine.actions import Actions
 from holdfast.engine.book import Book
+from holdfast.engine.broadcast import Broadcast
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
@@ -31,7 +32,7 @@ from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.signals import Signals
 from holdfast.engine.timetable import Timetable, needed
-from holdfast.engine.views import Views
+from holdfast.engine.views import Views, lane_words
 from holdfast.engine.writer import Writer
 from holdfast.errors import ConfigError, StoreError
 from holdfast.model.flow import Account, Catalog, Recipient
@@ -285,6 +286,9 @@ class Engine:
             arrivals=self.inflow.rate,
             fields=fields,
         )
+        self.broadcast = Broadcast(
+            self.store, self.clock, lambda: lane_words(self.catalog, self.lane, self.counts)
+        )
         self.actions = Actions(
             self.store,
             self.writer,
@@ -296,6 +300,7 @@ class Engine:
             pruner=self.pruner,
             views=self.views,
             signals=self.signals,
+            on_change=self.broadcast.changed,
         )
 
     def _stamp(self, states: dict[str, LaneState], now: int) -> None:
@@ -311,6 +316,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop accepting and sending; let sends finish within the limit, give the rest back."""
+        self.broadcast.close()
         for loop in self._loops:
             await loop.stop()
         self.intake.full = "Holdfast is stopping"

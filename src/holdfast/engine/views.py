@@ -17,7 +17,8 @@ from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
-from holdfast.model.view import LaneView
+from holdfast.model.stream import LaneWord
+from holdfast.model.view import LaneView, tag
 from holdfast.policy import cusum, search
 from holdfast.policy.decide import Gate
 from holdfast.store import Counts, EventQuery, Note, Store
@@ -219,6 +220,31 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         probe=state.plan,
         usual_failures=cusum.LEVELS[lane.learning.base],
     )
+
+
+def lane_words(
+    catalog: Catalog, lane_of: Callable[[str], Lane], counts: Mapping[str, Counts]
+) -> list[LaneWord]:
+    """Return how every lane stands, in few words."""
+    nothing = Counts()
+    words = []
+    for name in sorted(catalog.recipients):
+        lane, count = lane_of(name), counts.get(name, nothing)
+        state = lane.state
+        words.append(
+            LaneWord(
+                recipient=name,
+                breaker=state.breaker.state,
+                paused=state.paused is not None,
+                tag=tag(state.breaker.state, state.breaker.manual, state.paused, state.disabled),
+                in_flight=lane.in_flight,
+                pending=count.pending,
+                delivered=count.delivered,
+                dead=count.dead,
+                discarded=count.discarded,
+            )
+        )
+    return words
 
 
 def _limited(lane: Lane, gate: tuple[Gate, int] | None, now: int) -> tuple[int, str | None]:

@@ -27,6 +27,7 @@ from holdfast.store import (
     Pruned,
     Retention,
     Space,
+    Step,
     Transition,
     Waiting,
 )
@@ -204,6 +205,15 @@ class Queue:
         """Return none."""
         del query
         return []
+
+    async def trail(self, after: int, limit: int) -> list[Step]:
+        """Return none."""
+        del after, limit
+        return []
+
+    async def last_position(self) -> int:
+        """Return the beginning."""
+        return 0
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return none."""

@@ -55,7 +55,7 @@ _FORMS: Final = {
     "http": "100 to 599, such as 503, >=500, 500..599",
     "attempts": "0 to 1000000000, such as 3, >3, 1..5",
     "priority": "0 to 9, such as 5, >=7",
-    "value": "-1e15 to 1e15, such as >=100, 10..20",
+    "value": "a number of at most 15 digits, such as >=100, 10..20.50",
 }
 
 Digest = Callable[[str, str], tuple[bytes, ...]]

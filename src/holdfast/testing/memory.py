@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from holdfast.clock import Clock, SystemClock
+from holdfast.engine.broadcast import Broadcast
 from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound, Stale
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery, Status, Verb, after
@@ -15,10 +17,11 @@ from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total, of_message
+from holdfast.model.stream import LaneWord
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import LaneView
 from holdfast.policy import search
-from holdfast.store import EventQuery, Note, Pruned
+from holdfast.store import EventQuery, Note, Pruned, Step
 
 
 class MemoryEngine:
@@ -27,6 +30,7 @@ class MemoryEngine:
     Args:
         catalog: flows and recipients.
         now: the instant at which everything happens, in ms.
+        clock: time between the words of the stream.
 
     Attributes:
         trouble: raised by the next call that writes, once; None: all is well.
@@ -35,7 +39,9 @@ class MemoryEngine:
         commits: sizes of the accepted groups, in order.
     """
 
-    def __init__(self, catalog: Catalog, now: int = 1_767_225_600_000) -> None:
+    def __init__(
+        self, catalog: Catalog, now: int = 1_767_225_600_000, clock: Clock | None = None
+    ) -> None:
         self._catalog = catalog
         self._now = now
         self._ids = itertools.count(1)
@@ -47,6 +53,7 @@ class MemoryEngine:
             for name, one in catalog.recipients.items()
         }
         self._notes: list[Note] = []
+        self._broadcast = Broadcast(self, clock or SystemClock(), self._lane_words)
         self._signals: dict[str, Signal] = {}
         self.trouble: Exception | None = None
         self.journal: list[Event] = []
@@ -72,6 +79,27 @@ class MemoryEngine:
     def views(self) -> "MemoryEngine":
         """Return itself."""
         return self
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """Return who tells what changed: what `journal` gets, and the lanes."""
+        return self._broadcast
+
+    async def trail(self, after: int, limit: int) -> list[Step]:
+        """Return what was tried after a position."""
+        found = await self.events(EventQuery(after=after, limit=limit))
+        steps = [(one.position, one.attempt) for one in found]
+        return [Step(at, one.delivery_id, one.recipient, one.outcome) for at, one in steps]
+
+    async def last_position(self) -> int:
+        """Return the newest position."""
+        return max((one.position for one in self.journal), default=0)
+
+    def _lane_words(self) -> list[LaneWord]:
+        return [
+            LaneWord(name, one.breaker, one.paused is not None, one.tag, 0, 0, 0, 0, 0)
+            for name, one in sorted(self._lanes.items())
+        ]
 
     async def accept(
         self, flow: str, submissions: Sequence[Submission], *, account: str

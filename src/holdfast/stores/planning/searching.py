@@ -84,6 +84,11 @@ def plan(search: Search) -> Plan:
     return Plan(walk, frozenset({walk, table, *rest}), values, not rest)
 
 
+def page_look(search: Search, plan: Plan) -> int:
+    """Return how many rows a page looks at: no more than it holds when all of them match."""
+    return min(search.look, search.limit) if plan.whole else search.look
+
+
 def found(search: Search, rows: list[Delivery], floor: str | None) -> Found:
     """Return the page with its cursor; `floor` is the last id looked at, None: that was all."""
     return Found(rows, rows[-1].id if len(rows) == search.limit else floor)

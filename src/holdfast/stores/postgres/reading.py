@@ -10,10 +10,11 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space, Step
 from holdfast.stores import rows
 from holdfast.stores.postgres.sql import one, row
 
+_STEPS: Final = msgspec.json.Decoder(list[Step])
 _DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _LATER: Final = msgspec.json.Decoder(Later)
 _COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
@@ -91,6 +92,16 @@ async def events(connection: asyncpg.Connection, query: EventQuery) -> list[Even
         **given,
     )
     return rows.events(text)
+
+
+async def trail(connection: asyncpg.Connection, after: int, limit: int) -> list[Step]:
+    """Return what was tried after a position."""
+    return _STEPS.decode(await one(connection, "trail", after=after, limit=limit))
+
+
+async def last_position(connection: asyncpg.Connection) -> int:
+    """Return the position up to which everything was tried that `trail` shows now."""
+    return int(await one(connection, "last_position"))
 
 
 async def notes(connection: asyncpg.Connection, subject: str | None, limit: int) -> list[Note]:

@@ -13,7 +13,7 @@ from holdfast.stores.postgres.sql import one
 async def find(connection: asyncpg.Connection, search: Search) -> Found:
     """Return a page of what matches."""
     plan = planning.plan(search)
-    floor = await _floor(connection, search, plan)
+    floor = await _floor(connection, plan, planning.page_look(search, plan))
     text = await _asked(connection, search, plan, "page", floor=floor)
     return planning.found(search, rows.deliveries(text), floor)
 
@@ -21,15 +21,14 @@ async def find(connection: asyncpg.Connection, search: Search) -> Found:
 async def count(connection: asyncpg.Connection, search: Search) -> Total:
     """Return how many match of the rows that are looked at."""
     plan = planning.plan(search)
-    floor = await _floor(connection, search, plan)
+    floor = await _floor(connection, plan, search.look)
     return Total(await _asked(connection, search, plan, "count", floor=floor), floor is not None)
 
 
-async def _floor(connection: asyncpg.Connection, search: Search, plan: planning.Plan) -> str | None:
+async def _floor(connection: asyncpg.Connection, plan: planning.Plan, look: int) -> str | None:
     """Return the last id that may be looked at, None: the walk ends before."""
     if plan.few:
         return None
-    look = min(search.look, search.limit) if plan.whole else search.look
     found: str | None = await one(connection, "search_floor", plan.lines, look=look, **plan.values)
     return found
 

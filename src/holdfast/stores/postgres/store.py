@@ -27,6 +27,7 @@ from holdfast.store import (
     Pruned,
     Retention,
     Space,
+    Step,
 )
 from holdfast.stores.postgres import opening, ownership, pruning, reading, searching
 from holdfast.stores.postgres.address import Address
@@ -182,6 +183,14 @@ class PostgresStore:
     async def events(self, query: EventQuery) -> list[Event]:
         """Return retry events with their snapshots joined; positions follow commit order."""
         return await self._read(partial(reading.events, query=query))
+
+    async def trail(self, after: int, limit: int) -> list[Step]:
+        """Return what was tried after a position, oldest first."""
+        return await self._read(partial(reading.trail, after=after, limit=limit))
+
+    async def last_position(self) -> int:
+        """Return the position up to which `trail` shows everything."""
+        return await self._read(reading.last_position)
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines, newest first."""

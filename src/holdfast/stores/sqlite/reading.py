@@ -10,11 +10,12 @@ from holdfast.model.attempt import Event
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Step
 from holdfast.stores import rows
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one
 
+_STEPS: Final = msgspec.json.Decoder(list[Step])
 _DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _PICKED: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
 _LATER: Final = msgspec.json.Decoder(Later)
@@ -116,6 +117,16 @@ def _events_query(query: EventQuery) -> str:
     if not forward and (query.start is not None or query.end is not None):
         return "events_time"
     return f"events_all{forward}"
+
+
+def trail(connection: apsw.Connection, after: int, limit: int) -> list[Step]:
+    """Return what was tried after a position."""
+    return _STEPS.decode(one(connection, "trail", after=after, limit=limit))
+
+
+def last_position(connection: apsw.Connection) -> int:
+    """Return the position up to which everything was tried that `trail` shows now."""
+    return int(one(connection, "last_position"))
 
 
 def notes(connection: apsw.Connection, subject: str | None, limit: int) -> list[Note]:

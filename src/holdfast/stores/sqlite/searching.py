@@ -15,7 +15,7 @@ def find(connection: apsw.Connection, search: Search) -> Found:
     """Return a page of what matches."""
     plan = planning.plan(search)
     with snapshot(connection):
-        floor = _floor(connection, search, plan)
+        floor = _floor(connection, plan, planning.page_look(search, plan))
         text = _asked(connection, plan, "page", floor, search.limit)
     return planning.found(search, rows.deliveries(text), floor)
 
@@ -24,16 +24,15 @@ def count(connection: apsw.Connection, search: Search) -> Total:
     """Return how many match of the rows that are looked at."""
     plan = planning.plan(search)
     with snapshot(connection):
-        floor = _floor(connection, search, plan)
+        floor = _floor(connection, plan, search.look)
         number = _asked(connection, plan, "count", floor, search.look)
     return Total(number, floor is not None)
 
 
-def _floor(connection: apsw.Connection, search: Search, plan: planning.Plan) -> str | None:
+def _floor(connection: apsw.Connection, plan: planning.Plan, look: int) -> str | None:
     """Return the last id that may be looked at, None: the walk ends before."""
     if plan.few:
         return None
-    look = min(search.look, search.limit) if plan.whole else search.look
     values = {name: plan.values[name] for name in ("below", "floor", "driver")}
     found: str | None = one(connection, "search_floor", plan.lines, look=look, **values)
     return found

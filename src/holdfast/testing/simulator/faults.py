@@ -27,6 +27,7 @@ from holdfast.store import (
     Pruned,
     Retention,
     Space,
+    Step,
     Store,
 )
 from holdfast.testing.channel import elapse
@@ -265,6 +266,14 @@ class FaultyStore:
     async def events(self, query: EventQuery) -> list[Event]:
         """Return retry events."""
         return await self._read(lambda: self.inner.events(query))
+
+    async def trail(self, after: int, limit: int) -> list[Step]:
+        """Return what was tried after a position."""
+        return await self._read(lambda: self.inner.trail(after, limit))
+
+    async def last_position(self) -> int:
+        """Return the position up to which `trail` shows everything."""
+        return await self._read(self.inner.last_position)
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines."""

@@ -1,0 +1,84 @@
+"""What the stream tells: that something changed, so that pages know what to load anew."""
+
+from enum import StrEnum
+
+import msgspec
+
+from holdfast.model.lane import BreakerState
+
+
+class Topic(StrEnum):
+    """What a listener wants to hear of."""
+
+    LANES = "lanes"
+    """How lanes stand: those that changed."""
+    DELIVERIES = "deliveries"
+    """Ids of deliveries that were tried or changed by a person."""
+    OPERATIONS = "operations"
+    """Progress of bulk work."""
+    EVENTS = "events"
+    """How far the journal of tries has come."""
+
+
+class LaneWord(msgspec.Struct, frozen=True):
+    """How a lane stands, in few words; `tag` is its ETag."""
+
+    recipient: str
+    breaker: BreakerState
+    paused: bool
+    tag: str
+    in_flight: int
+    pending: int
+    delivered: int
+    dead: int
+    discarded: int
+
+
+class LanesWord(msgspec.Struct, frozen=True):
+    """Lanes that changed; `more`: further ones are not named, load the list."""
+
+    changed: list[LaneWord]
+    more: bool = False
+
+
+class DeliveryWord(msgspec.Struct, frozen=True):
+    """A delivery that changed; `outcome` of the last try, None: a person changed it."""
+
+    id: str
+    recipient: str
+    outcome: str | None = None
+
+
+class DeliveriesWord(msgspec.Struct, frozen=True):
+    """Deliveries that changed; `more`: further ones are not named, load the page."""
+
+    changed: list[DeliveryWord]
+    more: bool = False
+
+
+class EventsWord(msgspec.Struct, frozen=True):
+    """The newest position, and how many events are new since the last word (`more`: at least)."""
+
+    position: int
+    new: int
+    more: bool = False
+
+
+class HelloWord(msgspec.Struct, frozen=True):
+    """First word of a stream: the position from which on it tells."""
+
+    position: int
+    topics: list[Topic]
+
+
+class ResetWord(msgspec.Struct, frozen=True):
+    """Too much was missed to be told: load everything anew, then go on from the position."""
+
+    position: int
+    reason: str
+
+
+class EndWord(msgspec.Struct, frozen=True):
+    """Last word of a stream: come back with the last id."""
+
+    reason: str
