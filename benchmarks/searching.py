@@ -3,8 +3,8 @@
 python benchmarks/searching.py [--postgres] [--count 1000000] [--flow 500] [--keep FOLDER]
 
 The store gets `count` deliveries with three attempts each: a tenth dead, some pending and
-discarded, the rest delivered. `--flow` then accepts and settles so many messages a second beside the
-searches. `--keep` fills a folder once and uses it again (SQLite only).
+discarded, the rest delivered. `--flow` then accepts and settles so many messages a second beside
+the searches. `--keep` fills a folder once and uses it again (SQLite only).
 """
 
 import argparse
@@ -35,6 +35,7 @@ START: Final = 1_767_225_600_000
 SPAN_MS: Final = 30 * 86_400_000
 CHUNK: Final = 5_000
 RUNS: Final = 40
+COUNTED: Final = True
 CLASSES: Final = ("server", "timeout", "connect", "data", "auth")
 FIELDS: Final = ("/email", "/state")
 QUERIES: Final = (
@@ -85,7 +86,7 @@ class Filler:
         recipient = f"partner{min(int(rng.expovariate(0.25)), 19):02d}"
         delivery = Delivery(
             new_id("dlv", at, rng), message_id, "default", message.flow, "one", recipient, 5, None,
-            False, NEVER, at, due_at=at,
+            followed=False, expires_at=NEVER, created_at=at, due_at=at,
         )  # fmt: skip
         tokens = (
             token("/email", f"person{number}@example.com"),
@@ -95,20 +96,21 @@ class Filler:
 
     def tries(self, delivery: Delivery, at: int) -> list[Transition]:
         """Return three tries; the last one ends it, for most."""
-        first = self._try(delivery, Verb.RETRY, Result.ERROR, at)
-        second = self._try(first.after, Verb.RETRY, Result.ERROR, at + 2_000)
+        first = self.attempt(delivery, Verb.RETRY, Result.ERROR, at)
+        second = self.attempt(first.after, Verb.RETRY, Result.ERROR, at + 2_000)
         draw = self.rng.random()
         if draw < 0.10:
-            last = self._try(second.after, Verb.DIE, Result.ERROR, at + 6_000)
+            last = self.attempt(second.after, Verb.DIE, Result.ERROR, at + 6_000)
         elif draw < 0.11:
-            last = self._try(second.after, Verb.SKIP, Result.ERROR, at + 6_000)
+            last = self.attempt(second.after, Verb.SKIP, Result.ERROR, at + 6_000)
         elif draw < 0.13:
-            last = self._try(second.after, Verb.RETRY, Result.ERROR, at + 6_000)
+            last = self.attempt(second.after, Verb.RETRY, Result.ERROR, at + 6_000)
         else:
-            last = self._try(second.after, Verb.SUCCEED, Result.SUCCESS, at + 6_000)
+            last = self.attempt(second.after, Verb.SUCCEED, Result.SUCCESS, at + 6_000)
         return [first, second, last]
 
-    def _try(self, delivery: Delivery, verb: Verb, result: Result, at: int) -> Transition:
+    def attempt(self, delivery: Delivery, verb: Verb, result: Result, at: int) -> Transition:
+        """Return one try."""
         rng = self.rng
         statuses = {Verb.DIE: Status.DEAD, Verb.SKIP: Status.DISCARDED, Verb.RETRY: Status.PENDING}
         status = statuses.get(verb, Status.DELIVERED)
@@ -120,23 +122,21 @@ class Filler:
             attempt=delivery.attempt + 1,
             attempts=delivery.attempts + 1,
             due_at=at + 10_000,
-            failure_class=kind or delivery.failure_class
-            if status is not Status.DELIVERED
-            else None,
+            failure_class=kind,
             http_status=rng.choice((500, 503, 429, None)) if kind else 200,
             reason=f"{kind}: the partner said {rng.choice((500, 503, 429))}" if kind else None,
             code="RETRY_LIMIT_EXCEEDED" if verb is Verb.DIE else None,
             updated_at=at,
             ended_at=0 if status is Status.PENDING else at,
         )
-        attempt = Attempt(
+        event = Attempt(
             new_id("evt", at, rng), "evt_first", delivery.id, delivery.message_id, "default",
             delivery.flow, "one", delivery.recipient, "main", "delivery", delivery.attempt, 0,
-            delivery.attempts, True, Trigger.AUTOMATIC, "first", at,
-            "success" if result is Result.SUCCESS else "failure", result, True, at, at + 20, 20,
+            delivery.attempts, COUNTED, Trigger.AUTOMATIC, "first", at,
+            "success" if result is Result.SUCCESS else "failure", result, COUNTED, at, at + 20, 20,
             20.5, "policy-1", NextAction("done"), "context-1", Partner("closed", 1.0),
         )  # fmt: skip
-        return Transition(verb, delivery.revision, after, attempt)
+        return Transition(verb, delivery.revision, after, event)
 
 
 async def fill(store: Store, count: int, epoch: int) -> None:
@@ -163,10 +163,9 @@ async def flow(store: Store, epoch: int, rate: int, stop: asyncio.Event, told: l
         batch = max(1, rate // 10)
         made = [filler.accept(1_000_000 + done + number)[0] for number in range(batch)]
         await store.commit(Batch(epoch, START, tuple(made)))
-        for each in made:
-            done += 1
+        done += len(made)
         settled = [
-            filler._try(each.deliveries[0], Verb.SUCCEED, Result.SUCCESS, START) for each in made
+            filler.attempt(each.deliveries[0], Verb.SUCCEED, Result.SUCCESS, START) for each in made
         ]
         await store.commit(Batch(epoch, START, transitions=tuple(settled)))
         await asyncio.sleep(max(0.0, began + done / rate - time.monotonic()))
