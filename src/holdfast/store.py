@@ -312,7 +312,7 @@ class Deliveries(Protocol):
         ...
 
     async def count(self, search: Search) -> Total:
-        """Return how many deliveries match of the `search.look` that are looked at."""
+        """Return how many deliveries match of those that are looked at: `search.look` or more."""
         ...
 
     async def counts(self) -> dict[str, Counts]:

@@ -31,7 +31,11 @@ def register(app: typer.Typer) -> None:
     app.command("audit")(audit)
 
 
-def ls(  # each is an option of the command
+def ls(  # noqa: PLR0913  # each is an option of the command
+    search: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SEARCH]...", help="Such as: status:dead class:timeout age:>1h"),
+    ] = None,
     *,
     status: Annotated[Status | None, typer.Option(help="Where deliveries stand.")] = None,
     recipient: Annotated[str | None, typer.Option(help="Only this recipient's.")] = None,
@@ -43,20 +47,25 @@ def ls(  # each is an option of the command
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the ids.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, newest first; SEARCH as in docs/howto/search-deliveries.md."""
     now = SystemClock().now()
     query: Query = {
+        "q": " ".join(search) if search else None,
         "status": status,
         "recipient": recipient,
         "flow": flow,
         "failure_class": failure_class,
         "since": iso(instant_ms("--since", since, now, past=True)) if since else None,
-        "limit": _PAGE_MAX if everything else min(limit, _PAGE_MAX),
     }
+    if count:
+        _counted(query, url, token, as_json=as_json)
+        return
+    query = {**query, "limit": _PAGE_MAX if everything else min(limit, _PAGE_MAX)}
     with Api(url, token) as api:
         if as_json and not everything and limit <= _PAGE_MAX:
             _raw(api.get("/v1/deliveries", query).body)
@@ -70,6 +79,17 @@ def ls(  # each is an option of the command
         sys.stdout.writelines(f"{item['id']}\n" for item in items)
         return
     _listed(views.console(), items, more=found.next_cursor is not None, now=now)
+
+
+def _counted(query: Query, url: str, token: str | None, *, as_json: bool) -> None:
+    with Api(url, token) as api:
+        answer = api.get("/v1/deliveries/count", query)
+    if as_json:
+        _raw(answer.body)
+        return
+    total = answer.json()
+    words = "at least " if total.get("at_least") else ""
+    views.console().print(f"{words}{total.get('count', 0):,}")
 
 
 def _collect(api: Api, query: Query, limit: int | None) -> Page:

@@ -25,10 +25,10 @@ SpanField = Literal["created", "http", "attempts", "priority", "value"]
 
 LOWEST: Final = -1e18
 HIGHEST: Final = 1e18
-LOOK: Final = 20_000
+LOOK: Final = 10_000
 """Most rows that a page of a list looks at."""
-LOOK_COUNTING: Final = 50_000
-"""Most rows that a count looks at."""
+LOOK_COUNTING: Final = 10_000
+"""Most rows that a count fetches; of an index that tells by itself it looks at more."""
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +77,7 @@ class Search(msgspec.Struct, frozen=True, gc=False):
         below: only ids below this one: the cursor.
         floor: only this id and above.
         limit: most deliveries.
-        look: most rows that are looked at.
+        look: most rows that are looked at; counts look at more of what an index tells by itself.
     """
 
     where: Predicate = Predicate()

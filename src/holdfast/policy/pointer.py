@@ -31,6 +31,20 @@ def check(field: str, text: str) -> None:
         )
 
 
+def check_all(field: str, pointers: tuple[str, ...]) -> None:
+    """Refuse search fields of a flow that cannot be: too many, one twice, or no pointer.
+
+    Raises:
+        InvalidInput: names the field and what would do.
+    """
+    if len(pointers) > POINTERS_MAX:
+        raise InvalidInput(field, f"{len(pointers)} fields", f"at most {POINTERS_MAX}")
+    for index, text in enumerate(pointers):
+        check(f"{field}.{index}", text)
+        if text in pointers[:index]:
+            raise InvalidInput(f"{field}.{index}", text, "each field once")
+
+
 def words(payload: object, pointer: str) -> tuple[str, ...]:
     """Return what stands at a pointer as words, each once: a scalar, or the scalars of a list."""
     node = payload

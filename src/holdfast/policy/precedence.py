@@ -21,7 +21,7 @@ from holdfast.model.policy import (
     ResponseMapping,
     Strategy,
 )
-from holdfast.policy import check, check_calendar, ruling
+from holdfast.policy import check, check_calendar, pointer, ruling
 
 DEFAULTS: Final[dict[str, Any]] = {
     "strategy": Strategy.EXPONENTIAL,
@@ -154,6 +154,7 @@ def validate(catalog: Catalog) -> None:
         check.known(f"flows.{key}.account", flow.account, accounts)
         _flow(catalog, flow, f"flows.{key}")
         check_calendar.flow(flow, f"flows.{key}")
+        pointer.check_all(f"flows.{key}.search", flow.search)
     ruling.validate(catalog)
 
 

@@ -22,6 +22,7 @@ WALKS: Final = (
     ("by_message", frozenset({"message"})),
     ("by_token", frozenset({"token"})),
     ("by_dead", frozenset({"dead", "recipient"})),
+    ("by_review", frozenset({"dead"})),
     ("by_status", frozenset({"status"})),
     ("by_class", frozenset({"class"})),
     ("by_recipient", frozenset({"recipient"})),
@@ -29,6 +30,20 @@ WALKS: Final = (
     ("by_time", frozenset[str]()),
 )
 """Narrowest first: the walk, and what must be given for it."""
+
+_COVERED: Final = frozenset(
+    {
+        f"{sign}{name}"
+        for sign in ("", "not_")
+        for name in (
+            "id", "recipient", "class", "code", "http", "flow", "step", "account", "attempts",
+            "priority", "created", "scope",
+        )
+    }
+)  # fmt: skip
+"""What the index of `by_review` has by itself."""
+_CHEAP: Final = 20
+"""So many rows of an index alone cost as much as one that must be fetched, or less."""
 
 Values = dict[str, Any]
 
@@ -42,12 +57,14 @@ class Plan(msgspec.Struct, frozen=True):
             hold.
         values: by name; words are lists, tokens are (group, token).
         whole: every row of the walk matches.
+        covered: the index alone tells which rows match.
     """
 
     walk: str
     lines: frozenset[str]
     values: Values
     whole: bool
+    covered: bool
 
     @property
     def few(self) -> bool:
@@ -81,12 +98,18 @@ def plan(search: Search) -> Plan:
         "floor": search.floor or "",
     }
     table = "by_token" if walk == "by_token" else "deliveries"
-    return Plan(walk, frozenset({walk, table, *rest}), values, not rest)
+    covered = not rest or (walk == "by_review" and rest.keys() <= _COVERED)
+    return Plan(walk, frozenset({walk, table, *rest}), values, not rest, covered)
 
 
 def page_look(search: Search, plan: Plan) -> int:
     """Return how many rows a page looks at: no more than it holds when all of them match."""
     return min(search.look, search.limit) if plan.whole else search.look
+
+
+def count_look(search: Search, plan: Plan) -> int:
+    """Return how many rows a count looks at: more, where no row need be fetched."""
+    return search.look * _CHEAP if plan.covered else search.look
 
 
 def found(search: Search, rows: list[Delivery], floor: str | None) -> Found:
@@ -122,7 +145,7 @@ def _driver(walk: str) -> str:
 
 def _driven(choice: Choice, walk: str, needs: frozenset[str]) -> bool:
     """Tell whether the walk itself sees to a choice."""
-    dead = walk == "by_dead" and choice.field == "status"
+    dead = walk in {"by_dead", "by_review"} and choice.field == "status"
     return not choice.negated and (choice.field in needs or dead)
 
 

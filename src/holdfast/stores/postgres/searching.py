@@ -13,16 +13,19 @@ from holdfast.stores.postgres.sql import one
 async def find(connection: asyncpg.Connection, search: Search) -> Found:
     """Return a page of what matches."""
     plan = planning.plan(search)
-    floor = await _floor(connection, plan, planning.page_look(search, plan))
-    text = await _asked(connection, search, plan, "page", floor=floor)
+    look = planning.page_look(search, plan)
+    floor = await _floor(connection, plan, look)
+    text = await _asked(connection, plan, "page", floor=floor, look=look, limit=search.limit)
     return planning.found(search, rows.deliveries(text), floor)
 
 
 async def count(connection: asyncpg.Connection, search: Search) -> Total:
     """Return how many match of the rows that are looked at."""
     plan = planning.plan(search)
-    floor = await _floor(connection, plan, search.look)
-    return Total(await _asked(connection, search, plan, "count", floor=floor), floor is not None)
+    look = planning.count_look(search, plan)
+    floor = await _floor(connection, plan, look)
+    number = await _asked(connection, plan, "count", floor=floor, look=look, limit=look)
+    return Total(number, floor is not None)
 
 
 async def _floor(connection: asyncpg.Connection, plan: planning.Plan, look: int) -> str | None:
@@ -35,16 +38,17 @@ async def _floor(connection: asyncpg.Connection, plan: planning.Plan, look: int)
 
 async def _asked(
     connection: asyncpg.Connection,
-    search: Search,
     plan: planning.Plan,
     what: str,
     *,
     floor: str | None,
+    look: int,
+    limit: int,
 ) -> Any:
     values: dict[str, Any] = {
         **plan.values,
-        "look": search.look,
-        "limit": search.limit if what == "page" else search.look,
+        "look": look,
+        "limit": limit,
         "floor": floor or plan.values["floor"],
         "places": [place for place, _ in plan.values.get("tokens", ())],
         "tokens": [token for _, token in plan.values.get("tokens", ())],

@@ -4,6 +4,7 @@ from typing import Any
 
 import apsw
 
+from holdfast.model.message import NEVER
 from holdfast.model.search import Found, Search, Total
 from holdfast.stores import rows
 from holdfast.stores.planning import searching as planning
@@ -24,8 +25,8 @@ def count(connection: apsw.Connection, search: Search) -> Total:
     """Return how many match of the rows that are looked at."""
     plan = planning.plan(search)
     with snapshot(connection):
-        floor = _floor(connection, plan, search.look)
-        number = _asked(connection, plan, "count", floor, search.look)
+        floor = _floor(connection, plan, planning.count_look(search, plan))
+        number = _asked(connection, plan, "count", floor, NEVER)
     return Total(number, floor is not None)
 
 

@@ -1,7 +1,11 @@
 -- Searches: by recipient among the dead, and by fields of the payload.
 
--- Review by recipient: only dead ones pay for it.
+-- Review: only dead ones pay for these. The second answers most counts of them by itself.
 CREATE INDEX deliveries_dead ON holdfast.deliveries (recipient, id) WHERE status = 'dead';
+CREATE INDEX deliveries_review ON holdfast.deliveries (
+    id, status, recipient, failure_class, code, http_status, flow, step, account, attempts,
+    priority, created_at
+) WHERE status = 'dead';
 
 -- Search fields of payloads, as keyed digests of account, field and value; they go with the payload.
 CREATE TABLE holdfast.search_tokens (

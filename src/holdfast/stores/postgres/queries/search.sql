@@ -16,6 +16,7 @@ FROM (
             AND k.token = :driver::bytea -- ?by_token
             AND k.delivery_id < :below::text AND k.delivery_id >= :floor::text -- ?by_token
             AND d.status = 'dead' AND d.recipient = :driver::text -- ?by_dead
+            AND d.status = 'dead' -- ?by_review
             AND d.status = :driver::text AND d.status <> 'delivered' -- ?by_status
             AND d.failure_class = :driver::text -- ?by_class
             AND d.recipient = :driver::text -- ?by_recipient

@@ -7,6 +7,7 @@ FROM (
     FROM deliveries AS t
     INDEXED BY deliveries_message -- ?by_message
     INDEXED BY deliveries_dead -- ?by_dead
+    INDEXED BY deliveries_review -- ?by_review
     INDEXED BY deliveries_open -- ?by_status
     INDEXED BY deliveries_failure -- ?by_class
     INDEXED BY deliveries_recipient -- ?by_recipient
@@ -20,6 +21,7 @@ FROM (
             WHERE k.token = :driver AND k.delivery_id < :below AND k.delivery_id >= :floor -- ?by_token
         ) -- ?by_token
         AND t.status = 'dead' AND t.recipient = :driver -- ?by_dead
+        AND t.status = 'dead' -- ?by_review
         AND t.status = :driver AND t.status <> 'delivered' -- ?by_status
         AND t.failure_class = :driver -- ?by_class
         AND t.recipient = :driver -- ?by_recipient

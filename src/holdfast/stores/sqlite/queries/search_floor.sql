@@ -4,6 +4,7 @@ SELECT t.delivery_id -- ?by_token
 FROM search_tokens AS t -- ?by_token
 FROM deliveries AS t -- ?deliveries
 INDEXED BY deliveries_dead -- ?by_dead
+INDEXED BY deliveries_review -- ?by_review
 INDEXED BY deliveries_open -- ?by_status
 INDEXED BY deliveries_failure -- ?by_class
 INDEXED BY deliveries_recipient -- ?by_recipient
@@ -12,6 +13,7 @@ WHERE
     t.id < :below AND t.id >= :floor -- ?deliveries
     t.delivery_id < :below AND t.delivery_id >= :floor AND t.token = :driver -- ?by_token
     AND t.status = 'dead' AND t.recipient = :driver -- ?by_dead
+    AND t.status = 'dead' -- ?by_review
     AND t.status = :driver AND t.status <> 'delivered' -- ?by_status
     AND t.failure_class = :driver -- ?by_class
     AND t.recipient = :driver -- ?by_recipient
