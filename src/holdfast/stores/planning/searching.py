@@ -104,7 +104,7 @@ def plan(search: Search) -> Plan:
 
 def page_look(search: Search, plan: Plan) -> int:
     """Return how many rows a page looks at: no more than it holds when all of them match."""
-    return min(search.look, search.limit) if plan.whole else search.look
+    return min(search.look, search.limit) if plan.whole else count_look(search, plan)
 
 
 def count_look(search: Search, plan: Plan) -> int:
