@@ -48,9 +48,13 @@ def test_references_lead_somewhere() -> None:
 
 
 def test_every_route_is_described(client: TestClient[Any]) -> None:
-    """Each described route answers, and with a status that is described."""
+    """Each described route answers, and with a status that is described.
+
+    The stream, which does not end by itself, has its own tests.
+    """
     document = json.loads(openapi(HANDLERS))
-    assert len(document["paths"]) == 29
+    assert len(document["paths"]) == 31
+    del document["paths"]["/v1/stream"]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             real = re.sub(r"\{\w+\}", "dlv_1", path)

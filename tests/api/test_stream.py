@@ -72,10 +72,11 @@ def event(position: int) -> Event:
     """Return a try."""
     attempt = Attempt(
         f"evt_{position}", "evt_1", f"dlv_{position}", "msg_1", "default", "leads", "acme", "acme",
-        "main", "delivery", 0, 0, 0, trigger=Trigger.AUTOMATIC, counted=True, trigger_detail="first",
-        retry_timestamp=0, retry_outcome="success", outcome=Result.SUCCESS, retryable=False,
-        request_timestamp=0, acknowledgment_timestamp=5, latency_ms=5, processing_time_ms=5.0,
-        configuration="p", next_action=NextAction("done"), context="c", partner=Partner("closed", 1),
+        "main", "delivery", 0, 0, 0, trigger=Trigger.AUTOMATIC, counted=True,
+        trigger_detail="first", retry_timestamp=0, retry_outcome="success", outcome=Result.SUCCESS,
+        retryable=False, request_timestamp=0, acknowledgment_timestamp=5, latency_ms=5,
+        processing_time_ms=5.0, configuration="p", next_action=NextAction("done"), context="c",
+        partner=Partner("closed", 1.0),
     )  # fmt: skip
     return Event(position, attempt, msgspec.Raw(b"{}"), msgspec.Raw(b"{}"), None)
 
