@@ -91,7 +91,7 @@ async def heard(listener: Listener) -> list[tuple[str, Any, int | None]]:
 def test_a_listener_is_greeted_and_told_what_is_new() -> None:
     """Hello with the position, the lanes as they stand, then one word per topic and look."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         book.tried(3)
         listener = await book.broadcast.listen(EVERYTHING, None)
         hello, lanes = await heard(listener)
@@ -106,13 +106,13 @@ def test_a_listener_is_greeted_and_told_what_is_new() -> None:
         await book.clock.pause(2_000)
         assert await heard(listener) == []
 
-    played(test)
+    played(main)
 
 
 def test_only_lanes_that_changed_are_told() -> None:
     """A lane that stands as before is no word."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listener = await book.broadcast.listen([Topic.LANES], None)
         await heard(listener)
         book.lanes = [book.lanes[0], lane("east", paused=True)]
@@ -121,13 +121,13 @@ def test_only_lanes_that_changed_are_told() -> None:
         ((name, data, _),) = await heard(listener)
         assert (name, [one["recipient"] for one in data["changed"]]) == ("lanes", ["east"])
 
-    played(test)
+    played(main)
 
 
 def test_a_burst_is_one_word_that_names_few() -> None:
     """Debounced: thousands of tries between two looks are one bounded word with `more`."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listener = await book.broadcast.listen([Topic.DELIVERIES], None)
         await heard(listener)
         book.tried(STEPS_MAX + 500)
@@ -135,27 +135,27 @@ def test_a_burst_is_one_word_that_names_few() -> None:
         ((_, data, _),) = await heard(listener)
         assert (len(data["changed"]), data["more"]) == (NAMED_MAX, True)
 
-    played(test)
+    played(main)
 
 
 def test_whoever_comes_back_hears_what_was_missed() -> None:
     """From the last id on, without a gap and without what was heard already."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         book.tried(5)
         listener = await book.broadcast.listen([Topic.DELIVERIES, Topic.EVENTS], 3)
         (_, deliveries, events) = await heard(listener)
         assert [one["id"] for one in deliveries[1]["changed"]] == ["dlv_4", "dlv_5"]
         assert events[2] == 5
 
-    played(test)
+    played(main)
 
 
 @pytest.mark.parametrize(("after", "reason"), [(1, "too much"), (99_999, "unknown")])
 def test_whoever_missed_too_much_is_told_to_load_anew(after: int, reason: str) -> None:
     """Also who comes with a position of another store."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         book.tried(STEPS_MAX + 10)
         listener = await book.broadcast.listen([Topic.EVENTS], after)
         (_, (name, data, mark)) = await heard(listener)
@@ -163,13 +163,13 @@ def test_whoever_missed_too_much_is_told_to_load_anew(after: int, reason: str) -
         assert reason in data["reason"]
         assert data["position"] == mark == STEPS_MAX + 10
 
-    played(test)
+    played(main)
 
 
 def test_a_slow_listener_is_let_go_with_a_word_and_costs_no_memory() -> None:
     """It holds so many words at most; the others go on."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         slow = await book.broadcast.listen([Topic.EVENTS], None)
         quick = await book.broadcast.listen([Topic.EVENTS], None)
         told = 0
@@ -185,13 +185,13 @@ def test_a_slow_listener_is_let_go_with_a_word_and_costs_no_memory() -> None:
         assert await slow.next() is None
         assert told >= WORDS_MAX
 
-    played(test)
+    played(main)
 
 
 def test_so_many_may_listen() -> None:
     """One more is refused with advice; who leaves makes room; a closed one takes nobody."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listeners = [await book.broadcast.listen(EVERYTHING, None) for _ in range(LISTENERS_MAX)]
         with pytest.raises(Overloaded, match="after_id"):
             await book.broadcast.listen(EVERYTHING, None)
@@ -202,13 +202,13 @@ def test_so_many_may_listen() -> None:
         with pytest.raises(Overloaded, match="stopping"):
             await book.broadcast.listen(EVERYTHING, None)
 
-    played(test)
+    played(main)
 
 
 def test_while_nobody_listens_nothing_is_looked_at() -> None:
     """The looks end with the last listener, and begin again with the next."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listener = await book.broadcast.listen(EVERYTHING, None)
         await book.clock.pause(1_200)
         book.broadcast.leave(listener)
@@ -221,25 +221,25 @@ def test_while_nobody_listens_nothing_is_looked_at() -> None:
         await book.clock.pause(600)
         assert [name for name, _, _ in await heard(again)] == ["hello", "events"]
 
-    played(test)
+    played(main)
 
 
 def test_a_beat_shows_that_both_ends_live() -> None:
     """A comment, which browsers pass over."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listener = await book.broadcast.listen([Topic.EVENTS], None)
         await listener.next()
         await book.clock.pause(BEAT_MS + 600)
         assert b": beat\n\n" in (await listener.next() or b"")
 
-    played(test)
+    played(main)
 
 
 def test_a_store_that_fails_for_a_moment_loses_no_word() -> None:
     """The next look tells what the failed one missed."""
 
-    async def test(book: Book) -> None:
+    async def main(book: Book) -> None:
         listener = await book.broadcast.listen([Topic.EVENTS], None)
         await heard(listener)
         book.tried(2)
@@ -249,7 +249,7 @@ def test_a_store_that_fails_for_a_moment_loses_no_word() -> None:
         await book.clock.pause(600)
         assert [data["new"] for _, data, _ in await heard(listener)] == [2]
 
-    played(test)
+    played(main)
 
 
 def test_what_a_person_changes_and_what_is_tried_is_told() -> None:
