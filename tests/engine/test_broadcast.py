@@ -1,7 +1,7 @@
 """Words of the stream in virtual time: debounced, resumable, never more than a listener reads."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -77,7 +77,7 @@ def read(words: bytes | None) -> list[tuple[str, Any, int | None]]:
     return found
 
 
-def played(test: Callable[[Book], Awaitable[None]]) -> None:
+def played(test: Callable[[Book], Coroutine[Any, Any, None]]) -> None:
     """Run a test in virtual time."""
     book = Book()
     run(test(book), book.clock)

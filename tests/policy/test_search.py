@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import InvalidInput, QueryError
 from holdfast.model.delivery import Delivery, Status
-from holdfast.model.search import Choice, Predicate, Search, Span, bounds
+from holdfast.model.search import HIGHEST, LOWEST, Choice, Predicate, Search, Span, bounds
 from holdfast.policy import search
 from holdfast.store import Counts
 
@@ -35,14 +35,14 @@ def parse(text: str) -> Predicate:
         ('recipient:"a b",c', Predicate((Choice("recipient", ("a b", "c")),))),
         ("code:HARD code", Predicate((Choice("code", ("HARD",)),), texts=("code",))),
         ("http:503", Predicate(spans=(Span("http", 503, 503),))),
-        ("http:>=500", Predicate(spans=(Span("http", 500, search.HIGHEST),))),
-        ("attempts:>3", Predicate(spans=(Span("attempts", 4, search.HIGHEST),))),
-        ("attempts:<3", Predicate(spans=(Span("attempts", search.LOWEST, 2),))),
+        ("http:>=500", Predicate(spans=(Span("http", 500, HIGHEST),))),
+        ("attempts:>3", Predicate(spans=(Span("attempts", 4, HIGHEST),))),
+        ("attempts:<3", Predicate(spans=(Span("attempts", LOWEST, 2),))),
         ("-priority:2..5", Predicate(spans=(Span("priority", 2, 5, negated=True),))),
         ("value:-2.5..10", Predicate(spans=(Span("value", -2.5, 10),))),
         ("age:1h..2h", Predicate(spans=(Span("created", NOW - 2 * HOUR, NOW - HOUR),))),
-        ("age:<=1h", Predicate(spans=(Span("created", NOW - HOUR, search.HIGHEST),))),
-        ("age:>=0.5h", Predicate(spans=(Span("created", search.LOWEST, NOW - HOUR / 2),))),
+        ("age:<=1h", Predicate(spans=(Span("created", NOW - HOUR, HIGHEST),))),
+        ("age:>=0.5h", Predicate(spans=(Span("created", LOWEST, NOW - HOUR / 2),))),
         ('"say \\"no\\" \\\\ to" it', Predicate(texts=('say "no" \\ to', "it"))),
         ("/email:Ada@Example.com", Predicate(tokens=((b"/email=ada@example.com",),))),
         ("/email:a,b", Predicate(tokens=((b"/email=a", b"/email=b"),))),
