@@ -315,6 +315,19 @@ async def test_events_go_by_whole_days(case: Case, other: asyncpg.Connection) ->
     assert len(await case.store.events(EventQuery())) == 1
 
 
+async def test_a_commit_opens_as_many_days_as_it_needs(case: Case) -> None:
+    """A store that was away for days has events of all of them to write at once."""
+    transitions = []
+    for day in range(6):
+        transition = case.transition(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+        assert transition.attempt is not None
+        at = NOW + day * DAY
+        attempt = msgspec.structs.replace(transition.attempt, retry_timestamp=at)
+        transitions.append(msgspec.structs.replace(transition, attempt=attempt))
+    assert [each.applied for each in await case.apply(*transitions)] == [True] * 6
+    assert len(await case.store.events(EventQuery())) == 6
+
+
 async def test_a_commit_takes_two_statements(case: Case, other: asyncpg.Connection) -> None:
     """However much is in it, as PostgreSQL itself counts them."""
     await other.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
