@@ -1,11 +1,12 @@
 """What people do, in virtual time on the whole engine."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
-from holdfast.errors import Conflict, HoldfastError, InvalidInput, KeyCollision, NotFound
+from holdfast.errors import Conflict, HoldfastError, InvalidInput, KeyCollision, NotFound, Stale
 from holdfast.model.delivery import Status
 from holdfast.model.message import NEVER
 from holdfast.model.policy import JitterKind, PolicySettings
@@ -259,5 +260,50 @@ def test_one_bad_submission_does_not_spoil_the_others() -> None:
                 True,
                 False,
             ]
+
+    run(main(), rig.clock)
+
+
+def test_what_was_not_seen_is_not_changed() -> None:
+    """The second of two people is refused and shown the present state, at deliveries and lanes."""
+    rig = Rig(catalog(recipient()), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            await rig.wait(60)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            actions = rig.engine.actions
+            await actions.discard(dead.id, seen=dead.revision, **BY)
+            for act in (actions.redrive, actions.prove, actions.undo):
+                with pytest.raises(Stale) as caught:
+                    await act(dead.id, seen=dead.revision, **BY)
+                assert caught.value.current == (await rig.deliveries())[0]
+            lane = await rig.engine.views.lane("acme")
+            paused = await actions.pause("acme", seen=lane.tag, **BY)
+            with pytest.raises(Stale):
+                await actions.open_breaker("acme", seen=lane.tag, **BY)
+            assert (await rig.engine.views.lane("acme")).breaker == "closed"
+            await actions.resume("acme", seen=paused.tag, **BY)
+            assert len(await rig.engine.views.notes("acme", 10)) == 2
+
+    run(main(), rig.clock)
+
+
+def test_of_many_who_saw_the_same_one_wins() -> None:
+    """Compare and set holds among calls at the same time."""
+    rig = Rig(catalog(recipient()), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            await rig.wait(60)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            act = rig.engine.actions.discard
+            calls = [act(dead.id, seen=dead.revision, **BY) for _ in range(10)]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            assert sum(isinstance(each, Stale) for each in answers) == 9
+            (after,) = await rig.deliveries()
+            assert (after.status, after.revision) == (Status.DISCARDED, dead.revision + 1)
 
     run(main(), rig.clock)

@@ -98,7 +98,9 @@ class Actions:
         Raises:
             Conflict: the step before it has not succeeded: redrive that one.
         """
-        await self._check_order(delivery_id)
+        present = await self._views.delivery(delivery_id)
+        _check_seen(present, seen)
+        await self._check_order(present)
 
         def change(delivery: Delivery, now: int) -> dict[str, Any]:
             fields = self._fresh(delivery, now)
@@ -109,7 +111,7 @@ class Actions:
                 fields["endpoint"] = self.book.endpoint(recipient, endpoint).name
             return fields
 
-        message_id = (await self._views.delivery(delivery_id)).message_id
+        message_id = present.message_id
         await consents.check(self._store, message_id)
         changed = await self._change(
             Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason, seen=seen
@@ -117,9 +119,8 @@ class Actions:
         await self._uphold(message_id)
         return changed
 
-    async def _check_order(self, delivery_id: str) -> None:
-        delivery = await self._store.get(delivery_id)
-        if delivery is None or delivery.predecessor is None:
+    async def _check_order(self, delivery: Delivery) -> None:
+        if delivery.predecessor is None:
             return
         before = await self._store.get(delivery.predecessor)
         if before is not None and before.status is not Status.DELIVERED:
@@ -267,8 +268,7 @@ class Actions:
         _check_reason(reason)
         for _ in range(TRIES):
             before = await self._views.delivery(delivery_id)
-            if seen not in {None, before.revision}:
-                raise Stale(f"delivery {delivery_id} has changed since you looked", before)
+            _check_seen(before, seen)
             now = self._clock.now()
             status = after(verb, before.status)
             fields = change(before, now)
@@ -426,6 +426,11 @@ class Actions:
         log(LogEvent.ACTION, action=action, subject=recipient, actor=actor)
         self._dispatcher.stir(lane)
         return await self._views.lane(recipient)
+
+
+def _check_seen(present: Delivery, seen: int | None) -> None:
+    if seen not in {None, present.revision}:
+        raise Stale(f"delivery {present.id} has changed since you looked", present)
 
 
 def _check_reason(reason: str) -> None:
