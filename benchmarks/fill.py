@@ -70,7 +70,7 @@ def accepts(app: App, intake: Intake, flows: dict[str, int], now: int) -> Iterat
 def router(app: App) -> Intake:
     """Return an intake that only routes."""
     clock = SystemClock()
-    writer = Writer(app.engine.store, clock, 0, on_lost=_nothing, on_commit=_nothing)
+    writer = Writer(app.engine.store, clock, 0, on_lost=lambda _: None, on_commit=_nothing)
     return Intake(
         writer,
         app.engine.vault,
@@ -123,12 +123,14 @@ async def main(config: Path, flows: dict[str, int], opened: str | None) -> None:
     app = await App.open(load(config, {}))
     store: Store = app.engine.store
     now = SystemClock().now()
-    ownership = await store.acquire(now)
+    ownership = await store.join(now)
     if opened is not None:
         lane = LaneState(opened, Breaker(BreakerState.OPEN, now, 5, retry_at=now + OPEN_MS))
-        await store.commit(Batch(ownership.epoch, now, lanes=(lane,)))
+        await store.acquire(ownership.epoch, (opened,))
+        given = frozenset({opened})
+        await store.commit(Batch(ownership.epoch, now, lanes=(lane,), released=given))
     await commit(store, _batches(ownership.epoch, now, accepts(app, router(app), flows, now)))
-    await store.release(ownership.epoch)
+    await store.leave(ownership.epoch)
     await store.close()
     talk.say(count=sum(flows.values()))
 

@@ -202,7 +202,7 @@ async def measure(store: Store) -> list[tuple[str, str, float, float, str]]:
 
 async def run(options: argparse.Namespace, store: Store) -> None:
     """Fill, ask, ask again beside traffic."""
-    ownership = await store.acquire(START)
+    ownership = await store.join(START)
     if not await store.counts():
         await fill(store, options.count, ownership.epoch)
     for rate in (0, options.flow):
@@ -218,7 +218,7 @@ async def run(options: argparse.Namespace, store: Store) -> None:
         for query, kind, p50, p95, said in lines:
             print(f"{p50:8.1f} {p95:8.1f} ms  {kind:5}  {said:>12}  {query or '(all)'}", flush=True)
         print(f"worst p95: {max(line[3] for line in lines):.1f} ms", flush=True)
-    await store.release(ownership.epoch)
+    await store.leave(ownership.epoch)
 
 
 async def main(options: argparse.Namespace) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import gc
+import os
 import random
+import socket
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from holdfast import __version__
 from holdfast.channel import Channel
 from holdfast.channels.http import HttpChannel
-from holdfast.clock import Clock, SystemClock
+from holdfast.clock import Clock, StoreClock, SystemClock
 from holdfast.config import Config, prepare_data
 from holdfast.engine.engine import Engine, check_pending
 from holdfast.engine.fleet import usual
@@ -17,6 +20,7 @@ from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
 from holdfast.model.flow import Catalog
+from holdfast.model.worker import Worker
 from holdfast.store import Registry, Store
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.telemetry import LogEvent, log
@@ -60,6 +64,8 @@ class App:
             VaultError: the data keys are missing or wrong.
         """
         clock = clock or SystemClock()
+        if config.store.url is not None:  # other machines have other clocks: the store's counts
+            clock = StoreClock(clock)
         prepare_data(config)
         store = await _open_store(config, clock)
         try:
@@ -120,7 +126,14 @@ def _engine(
         settings=config.engine,
         ages=retention(keep.payload_days, keep.rows_days, keep.events_days, keep.key_days),
         reserve_bytes=config.store.reserve_bytes,
+        worker=_worker(),
     )
+
+
+def _worker() -> Worker:
+    """Return what this process tells other workers of itself."""
+    host = socket.gethostname()
+    return Worker(name=f"{host}:{os.getpid()}", host=host, pid=os.getpid(), version=__version__)
 
 
 def place(config: Config) -> str:

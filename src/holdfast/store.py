@@ -7,7 +7,9 @@ disk (fsync), and what it raises did not happen. Errors are those of `holdfast.e
 committing the same batch again is safe: an event id or message id that exists means "done".
 """
 
-from typing import Protocol
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
@@ -16,6 +18,10 @@ from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.search import Found, Search, Total
+from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
+
+UNSEEN: Final = -1
+"""A revision that no delivery has."""
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +67,13 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     excerpt: bytes | None = None
     note: Note | None = None
 
+    def late(self) -> "Transition":
+        """Return what a worker that has lost its lanes may still say of it.
+
+        No revision is as it saw it: the attempt is kept, a success counts, nothing else changes.
+        """
+        return msgspec.structs.replace(self, revision=UNSEEN)
+
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """A value many events share (a resolved policy, a sample of the system); written once."""
@@ -70,7 +83,19 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """Everything one transaction writes; `epoch` must still be the owner's."""
+    """Everything one transaction writes; `epoch` must be that of a worker on the list.
+
+    Attributes:
+        epoch: of the worker.
+        now: store time, ms since the epoch.
+        accepts: new messages.
+        transitions: changes of deliveries.
+        lanes: states to save; of a lane that another worker owns nothing is saved.
+        snapshots: what the events of the batch name.
+        notes: audit lines.
+        released: recipients of `lanes` that the worker gives away with this ...
+        offered: ... and of those, the ones that another should take although nothing may wait.
+    """
 
     epoch: int
     now: int
@@ -79,6 +104,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     lanes: tuple[LaneState, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     notes: tuple[Note, ...] = ()
+    released: frozenset[str] = frozenset()
+    offered: frozenset[str] = frozenset()
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -251,13 +278,6 @@ class Space(msgspec.Struct, frozen=True, gc=False):
     free: int
 
 
-class Ownership(msgspec.Struct, frozen=True, gc=False):
-    """The right to run lanes; every commit carries `epoch`. `clean`: the last owner released."""
-
-    epoch: int
-    clean: bool
-
-
 class Deliveries(Protocol):
     """Messages and deliveries."""
 
@@ -275,7 +295,7 @@ class Deliveries(Protocol):
 
         Raises:
             StoreFull: no space; nothing was written.
-            StoreLost: the epoch is old; nothing was written.
+            StoreLost: the worker is not on the list any more; nothing was written.
             StoreError: anything else; the same batch may be given again.
         """
         ...
@@ -284,8 +304,8 @@ class Deliveries(Protocol):
         """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
         ...
 
-    async def due_lanes(self) -> list[tuple[str, int]]:
-        """Return every recipient with pending deliveries and its lowest `due_at`."""
+    async def due_lanes(self, among: Collection[str] | None = None) -> list[tuple[str, int]]:
+        """Return recipients (of these) with pending deliveries, each with its lowest `due_at`."""
         ...
 
     async def later(self, recipient: str, now: int, limit: int) -> Later:
@@ -329,23 +349,111 @@ class Deliveries(Protocol):
 
 
 class Lanes(Protocol):
-    """Ownership and what of a lane outlives its owner."""
+    """Workers, which lanes they own, and what of a lane outlives its owner.
 
-    async def acquire(self, now: int) -> Ownership:
-        """Become the owner of all lanes: raise the epoch, mark the store as in use.
+    A worker is one life of a process. It may write while it is on the list; who is taken off it
+    (`expel`) after its lease has ended is refused from then on, whatever it still believes.
+    """
+
+    async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
+        """Become a worker: get an epoch above all others, and a lease.
+
+        Where one process owns everything, `now` is the store's time and all lanes are its own.
 
         Raises:
-            StoreBusy: another process is the owner.
+            StoreBusy: another process owns everything.
         """
+        ...
+
+    async def renew(self, epoch: int, load: Load, now: int) -> int:
+        """Extend the lease and return store time; never waits for a commit.
+
+        Raises:
+            StoreLost: the worker is not on the list any more.
+        """
+        ...
+
+    async def leave(self, epoch: int) -> None:
+        """Say goodbye: everything in flight is settled or given back.
+
+        Raises:
+            StoreLost: the worker is not on the list any more.
+        """
+        ...
+
+    async def survey(self) -> Survey:
+        """Return who is there and what waits without an owner."""
+        ...
+
+    async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
+        """Take workers off the list whose lease has ended; return those that went.
+
+        Waits for their commits under way. Their lanes are free then, and not clean.
+        """
+        ...
+
+    async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
+        """Become the owner of lanes that are free, or ours already; return those we got.
+
+        Raises:
+            StoreLost: the worker is not on the list any more.
+        """
+        ...
+
+    async def owners(self) -> dict[str, int]:
+        """Return the epoch of the owner of each lane that has one."""
         ...
 
     async def lane_states(self) -> list[LaneState]:
         """Return every saved lane."""
         ...
 
-    async def release(self, epoch: int) -> None:
-        """Say goodbye: everything in flight is settled or given back."""
+
+class Wakeup(Protocol):
+    """Hints between workers. All is correct without them, only later."""
+
+    async def notify(self, hints: Sequence[Hint]) -> None:
+        """Tell the other workers."""
         ...
+
+    async def hints(self) -> tuple[Hint, ...]:
+        """Wait for hints and return them; one says so when some may have been missed."""
+        ...
+
+
+class SoleWorker:
+    """`Lanes` and `Wakeup` but for `join` and `leave`, where one process owns everything."""
+
+    async def renew(self, epoch: int, load: Load, now: int) -> int:
+        """Return the time: there is no lease."""
+        del epoch, load
+        return now
+
+    async def survey(self) -> Survey:
+        """Return nothing: there are no others."""
+        return Survey(0, ())
+
+    async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
+        """Take nobody off the list."""
+        del epochs
+        return ()
+
+    async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
+        """Return nothing: all lanes are owned from the start."""
+        del epoch, recipients
+        return []
+
+    async def owners(self) -> dict[str, int]:
+        """Return nothing: it is always the same one."""
+        return {}
+
+    async def notify(self, hints: Sequence[Hint]) -> None:
+        """Tell nobody."""
+
+    async def hints(self) -> tuple[Hint, ...]:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return ()
 
 
 class Journal(Protocol):
@@ -384,7 +492,7 @@ class Registry(Protocol):
         ...
 
 
-class Store(Deliveries, Lanes, Journal, Registry, Protocol):
+class Store(Deliveries, Lanes, Wakeup, Journal, Registry, Protocol):
     """All roles of one backend."""
 
     async def close(self) -> None:

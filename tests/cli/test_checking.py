@@ -75,7 +75,7 @@ def test_retries_are_compared_with_what_the_store_has_learned(
 
     async def fill() -> SqliteStore:
         store = SqliteStore.open(tmp_path / "holdfast.db", inline=True)
-        ownership = await store.acquire(1)
+        ownership = await store.join(1)
         await store.commit(Batch(ownership.epoch, 1, lanes=(state,)))
         return store
 

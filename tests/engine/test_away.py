@@ -26,11 +26,11 @@ class Distant(SqliteStore):
         self.refused += 1
         raise StoreAway("gone")
 
-    async def release(self, epoch: int) -> None:
+    async def leave(self, epoch: int) -> None:
         """Say goodbye when somebody hears it."""
         if self.away:
             raise StoreAway("gone")
-        await super().release(epoch)
+        await super().leave(epoch)
 
 
 def _rig() -> tuple[Rig, Distant]:
@@ -72,6 +72,6 @@ def test_it_stops_while_the_store_is_away() -> None:
             await rig.wait(5)
             store.away = True
         store.away = False
-        assert not (await store.acquire(rig.clock.now())).clean
+        assert not (await store.join(rig.clock.now())).clean
 
     run(main(), rig.clock)

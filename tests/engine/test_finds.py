@@ -80,7 +80,7 @@ def test_a_writer_that_ended_keeps_nobody_waiting(*, late: bool) -> None:
         async with running(rig):
             (receipt,) = await rig.send()
             await rig.wait(1)
-            await SqliteStore.over(rig.connection).acquire(rig.clock.now())
+            await SqliteStore.over(rig.connection).join(rig.clock.now())
             if late:
                 await asyncio.gather(*_calls(rig, receipt.deliveries[0].id), return_exceptions=True)
                 assert rig.engine.lost.is_set()

@@ -116,9 +116,9 @@ def learned(rng: random.Random) -> LaneState:
 
 async def drained(rig: Rig) -> tuple[Drain, int]:
     """Return a forecast made 30 s into the outage and when the lane was empty."""
-    ownership = await rig.store.acquire(START)
+    ownership = await rig.store.join(START)
     await rig.store.commit(Batch(ownership.epoch, START, lanes=(learned(rig.rng),)))
-    await rig.store.release(ownership.epoch)
+    await rig.store.leave(ownership.epoch)
     async with running(rig):
         await stream(rig, DOWN_AT + 30, 10)
         told = await forecast(rig)

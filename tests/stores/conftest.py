@@ -10,9 +10,9 @@ EMPTY = """
 DO $$ BEGIN
 IF to_regclass('holdfast.owner') IS NOT NULL THEN
     TRUNCATE holdfast.messages, holdfast.deliveries, holdfast.attempts, holdfast.snapshots,
-        holdfast.lanes, holdfast.counters, holdfast.notes, holdfast.documents,
+        holdfast.lanes, holdfast.workers, holdfast.counters, holdfast.notes, holdfast.documents,
         holdfast.search_tokens;
-    UPDATE holdfast.owner SET epoch = 0, clean = true, shift = 0;
+    UPDATE holdfast.owner SET epoch = 0, shift = 0;
 END IF;
 END $$
 """

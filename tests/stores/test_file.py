@@ -31,7 +31,7 @@ import asyncio, sys
 from pathlib import Path
 from holdfast.stores.sqlite import SqliteStore
 store = SqliteStore.open(Path(sys.argv[1]), inline=True)
-asyncio.run(store.acquire(0))
+asyncio.run(store.join(0))
 print("owned", flush=True)
 sys.stdin.read()
 """
@@ -54,7 +54,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
 @pytest.fixture
 async def case(store: SqliteStore) -> Case:
     """Return the store, owned."""
-    return Case(store, await store.acquire(NOW))
+    return Case(store, await store.join(NOW))
 
 
 def _large(case: Case, size: int) -> Accept:
@@ -65,7 +65,7 @@ def _large(case: Case, size: int) -> Accept:
 async def test_a_store_that_is_opened_again_has_everything(path: Path) -> None:
     """Closing and opening changes nothing, with threads and without."""
     first = SqliteStore.open(path)
-    delivery = await Case(first, await first.acquire(NOW)).take()
+    delivery = await Case(first, await first.join(NOW)).take()
     await first.close()
     for inline in (True, False):
         store = SqliteStore.open(path, inline=inline)
@@ -77,12 +77,12 @@ async def test_a_simulated_crash_keeps_what_was_committed() -> None:
     """A store over the connection of an abandoned one goes on where that stood."""
     connection = apsw.Connection(":memory:")
     first = SqliteStore.over(connection)
-    delivery = await Case(first, await first.acquire(NOW)).take()
+    delivery = await Case(first, await first.join(NOW)).take()
     connection.execute("BEGIN; DELETE FROM deliveries")
     assert first.abandon() is connection
     second = SqliteStore.over(connection)
     assert await second.get(delivery.id) == delivery
-    assert not (await second.acquire(NOW)).clean
+    assert not (await second.join(NOW)).clean
     await second.close()
     connection.close()
 
@@ -90,12 +90,12 @@ async def test_a_simulated_crash_keeps_what_was_committed() -> None:
 async def test_a_second_owner_is_refused_until_the_first_is_gone(path: Path) -> None:
     """The error names the file and the process; closing gives the lock back."""
     first = SqliteStore.open(path)
-    await first.acquire(NOW)
+    await first.join(NOW)
     with pytest.raises(StoreBusy, match=r"holdfast\.db\.lock is locked by process \d+"):
         SqliteStore.open(path)
     await first.close()
     second = SqliteStore.open(path)
-    assert (await second.acquire(NOW)).epoch == 2
+    assert (await second.join(NOW)).epoch == 2
     await second.close()
 
 
@@ -120,7 +120,7 @@ async def test_another_process_is_refused_and_a_dead_one_is_not_in_the_way(
     owner.kill()
     owner.wait()
     store = SqliteStore.open(path)
-    assert not (await store.acquire(NOW)).clean
+    assert not (await store.join(NOW)).clean
     await store.close()
 
 
@@ -291,7 +291,7 @@ async def _taken(case: Case, number: int, size: int) -> list[Delivery]:
 async def test_purged_small_payloads_give_their_room_back(path: Path) -> None:
     """Of 3,000 payloads of 500 bytes at least half the bytes are free again, under a quota."""
     store = SqliteStore.open(path, quota_bytes=20_000_000, synchronous="OFF")
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     for _ in range(10):
         await _taken(case, 300, 500)
     full = await store.space()
@@ -345,7 +345,7 @@ async def test_payloads_go_with_their_rows(store: SqliteStore, case: Case) -> No
 async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: Path) -> None:
     """Retention reads first and removes later; a redrive in between keeps payload and rows."""
     store = SqliteStore.open(path, inline=True)
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     dead = await case.change(await case.take(), Verb.DIE)
     connection = store.abandon()
     places = pruning.candidates(connection, "payloads", NOW + 1, 10)
@@ -362,7 +362,7 @@ async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: 
 async def test_the_log_stays_bounded_under_a_steady_load(path: Path) -> None:
     """It is carried over beside the commits and begun anew."""
     store = SqliteStore.open(path, synchronous="OFF")
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     largest = written = 0
     while written < 8 * WAL_PAGES * 4096:
         await case.commit(accepts=(_large(case, 500_000),))
@@ -390,7 +390,7 @@ async def test_readers_do_not_wait_for_a_writer(path: Path, store: SqliteStore, 
 async def test_commits_under_way_finish_before_closing(path: Path) -> None:
     """What was asked for before `close` is on disk afterwards."""
     store = SqliteStore.open(path)
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     member = _large(case, 10)
     commit = asyncio.create_task(store.commit(Batch(case.epoch, NOW, accepts=(member,))))
     await asyncio.sleep(0)  # noqa: TID251  # the commit must have been handed over

@@ -6,27 +6,19 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import asyncpg
 import pytest
 
 from holdfast.clock import SystemClock
-from holdfast.errors import StoreAway, StoreBusy, StoreLost
+from holdfast.errors import StoreAway
 from holdfast.lab.clock import VirtualClock
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.store import Accept, EventQuery
 from holdfast.stores.postgres import PostgresStore, session
 from holdfast.stores.postgres.address import parse
-from holdfast.stores.postgres.ownership import LOCK
 from holdfast.stores.postgres.session import LAST_DELAY_MS, Backoff
 from holdfast.testing.postgres import PostgresServer
 from holdfast.testing.store_suite.case import NOW, Case
-
-HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = $1"
-END_HOLDER = """
-SELECT pg_terminate_backend(pid) FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND objid = $1
-"""
 
 
 class Proxy:
@@ -103,7 +95,7 @@ async def test_a_commit_whose_answer_is_lost_may_be_given_again(
     port = await proxy.start()
     url = database.replace(f":{postgres.port}/", f":{port}/")
     store = await PostgresStore.open(parse(url))
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     for number in range(2):  # so that every statement is prepared: it is one answer then
         await case.commit(**_parts(case, await case.take(), f"k{number}"))
     delivery = await case.take()
@@ -143,39 +135,6 @@ async def _tried(case: Case, parts: dict[str, Any]) -> Any:
         return None
 
 
-async def test_the_lock_is_taken_again_when_its_connection_breaks(
-    database: str,
-) -> None:
-    """Meanwhile the epoch protects the data; afterwards a second process is refused as before."""
-    store = await PostgresStore.open(parse(database))
-    case = Case(store, await store.acquire(NOW))
-    other = await asyncpg.connect(database)
-    first = await other.fetchval(HOLDERS, LOCK)
-    await other.execute(END_HOLDER, LOCK)
-    await _until(lambda: other.fetchval(f"{HOLDERS} AND pid <> $2", LOCK, first))
-    with pytest.raises(StoreBusy):
-        await PostgresStore.open(parse(database))
-    await case.take()
-    await other.close()
-    await store.close()
-
-
-async def test_who_lost_the_store_to_another_writes_nothing(database: str) -> None:
-    """A process that comes back after its connection broke finds a higher epoch."""
-    store = await PostgresStore.open(parse(database))
-    case = Case(store, await store.acquire(NOW))
-    other = await asyncpg.connect(database)
-    async with other.transaction():
-        await other.execute(END_HOLDER, LOCK)
-        await _until(lambda: other.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK))
-        await other.execute("UPDATE holdfast.owner SET epoch = epoch + 1, clean = false")
-    with pytest.raises(StoreLost):
-        await case.take()
-    assert await store.counts() == {}
-    await other.close()
-    await store.close()
-
-
 async def test_of_several_hosts_one_that_takes_writes_is_found(
     postgres: PostgresServer, database: str
 ) -> None:
@@ -202,14 +161,14 @@ async def test_a_host_that_swallows_packets_keeps_nobody_from_the_next(
         hosts = f"@127.0.0.1:{mute.getsockname()[1]},127.0.0.1:"
         store = await PostgresStore.open(parse(database.replace("@127.0.0.1:", hosts)))
         assert await store.counts() == {}
-        assert store._lock._backoff.host == database
+        assert store._doors[0]._backoff.host == database
         await store.close()
 
 
 async def test_a_caller_who_is_cancelled_does_not_cut_a_commit_short(database: str) -> None:
     """Closing waits for it."""
     store = await PostgresStore.open(parse(database))
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     message = case.message()
     commit = asyncio.ensure_future(case.commit(accepts=(Accept(message, ()),)))
     await asyncio.sleep(0)  # noqa: TID251  # the commit must have been handed over
@@ -251,7 +210,7 @@ def mortal() -> Iterator[PostgresServer]:
 async def test_it_comes_back_with_its_server(mortal: PostgresServer, way: str) -> None:
     """Every call fails at once while it is away; then the same store goes on."""
     store = await PostgresStore.open(parse(mortal.url()), SystemClock())
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     kept = await case.take()
     getattr(mortal, way)()
     for _ in range(3):
@@ -262,7 +221,4 @@ async def test_it_comes_back_with_its_server(mortal: PostgresServer, way: str) -
     mortal.start()
     assert await _until(lambda: _tried(case, {"accepts": (Accept(case.message(), ()),)}))
     assert await case.get(kept) == kept
-    holder = await asyncpg.connect(mortal.url())
-    assert await _until(lambda: holder.fetchval(HOLDERS, LOCK))
-    await holder.close()
     await store.close()

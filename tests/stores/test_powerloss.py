@@ -36,7 +36,7 @@ async def _work(disk: Disk, synchronous: Synchronous) -> list[tuple[Delivery, ..
     except StoreError:
         return acknowledged
     with suppress(StoreError):
-        case = Case(store, await store.acquire(NOW))
+        case = Case(store, await store.join(NOW))
         for _ in range(COMMITS):
             message = case.message(sealed=bytes(3000))
             batch = tuple(case.delivery(message) for _ in range(3))
@@ -113,7 +113,7 @@ async def test_a_full_disk_refuses_and_recovers_without_reopening() -> None:
     """Nothing of the refused commit is written; with room again the same store goes on."""
     disk = Disk(_name())
     store = SqliteStore.open(PATH, vfs=disk.name, inline=True)
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     kept = await case.take()
     disk.capacity = 0
     large = case.message(sealed=bytes(1_000_000))
@@ -132,7 +132,7 @@ async def test_an_io_error_is_a_store_error_and_the_store_goes_on() -> None:
     """A commit whose fate is unknown may be given again."""
     disk = Disk(_name())
     store = SqliteStore.open(PATH, vfs=disk.name, inline=True)
-    case = Case(store, await store.acquire(NOW))
+    case = Case(store, await store.join(NOW))
     message = case.message(key="k")
     member = Accept(message, (case.delivery(message),))
     disk.fails_after = disk.operations + 1

@@ -6,12 +6,16 @@ from pathlib import Path
 import apsw
 import pytest
 
+from holdfast.model.worker import LEASE_MS
 from holdfast.store import Store
 from holdfast.stores.sqlite import SqliteStore
-from holdfast.testing.store_suite import StoreSuite
+from holdfast.testing.clock import VirtualClock
+from holdfast.testing.shared import SharedDatabase, SharedStore
+from holdfast.testing.store_suite import LeasingSuite, OwningSuite, StoreSuite
+from holdfast.testing.store_suite.case import NOW
 
 
-class TestFile(StoreSuite):
+class TestFile(StoreSuite, OwningSuite):
     """A file with its threads: what production uses."""
 
     @pytest.fixture
@@ -22,7 +26,7 @@ class TestFile(StoreSuite):
         await store.close()
 
 
-class TestInline(StoreSuite):
+class TestInline(StoreSuite, OwningSuite):
     """Memory, on the caller's thread: what simulations use."""
 
     @pytest.fixture
@@ -35,7 +39,7 @@ class TestInline(StoreSuite):
         connection.close()
 
 
-class TestMemory(StoreSuite):
+class TestMemory(StoreSuite, OwningSuite):
     """Memory behind one thread."""
 
     @pytest.fixture
@@ -44,3 +48,29 @@ class TestMemory(StoreSuite):
         store = SqliteStore.open(":memory:")
         yield store
         await store.close()
+
+
+class TestShared(StoreSuite, LeasingSuite):
+    """What simulations of several workers use."""
+
+    @pytest.fixture
+    def database(self) -> SharedDatabase:
+        """Return an empty database."""
+        return SharedDatabase(VirtualClock(NOW))
+
+    @pytest.fixture
+    async def store(self, database: SharedDatabase) -> Store:
+        """Return the first worker's store."""
+        return database.session()
+
+    @pytest.fixture
+    async def other(self, database: SharedDatabase) -> Store:
+        """Return the second worker's store."""
+        return database.session()
+
+    async def lapse(self, store: Store) -> None:
+        """Let time pass."""
+        assert isinstance(store, SharedStore)
+        clock = store.database.clock
+        assert isinstance(clock, VirtualClock)
+        clock.jump(LEASE_MS / 1000)

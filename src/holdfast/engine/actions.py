@@ -11,10 +11,11 @@ from holdfast.engine import consents
 from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.intake import Intake
-from holdfast.engine.lane import Lane
+from holdfast.engine.lanes import Lanes
 from holdfast.engine.maintenance import Pruner
 from holdfast.engine.signals import Signals
 from holdfast.engine.views import Views, view
+from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
 from holdfast.model.delivery import Delivery, Status, Verb, after
@@ -25,6 +26,7 @@ from holdfast.model.rule import Signal
 from holdfast.model.search import Choice, Predicate, Search, of_message
 from holdfast.model.submission import Receipt, Routed
 from holdfast.model.view import LaneView
+from holdfast.model.worker import Hint
 from holdfast.policy import breaker as breakers
 from holdfast.policy.decide import Code
 from holdfast.store import Counts, Note, Pruned, Retention, Store, Transition
@@ -55,7 +57,8 @@ class Actions:
         *,
         book: Book,
         intake: Intake,
-        lane_of: Callable[[str], Lane],
+        lanes: Lanes,
+        wakeups: Wakeups,
         pruner: Pruner,
         views: Views,
         signals: Signals,
@@ -68,7 +71,8 @@ class Actions:
         self._dispatcher = dispatcher
         self._clock = clock
         self._intake = intake
-        self._lane_of = lane_of
+        self._lanes = lanes
+        self._wakeups = wakeups
         self._pruner = pruner
         self._views = views
         self.book = book
@@ -293,17 +297,20 @@ class Actions:
     def _possibly_sent(self, delivery: Delivery) -> bool:
         """Tell what the change would make us forget: a crashed owner may have sent it."""
         waits = delivery.status is Status.PENDING
-        return waits and self._lane_of(delivery.recipient).possibly_sent(delivery)
+        return waits and self._lanes.lane(delivery.recipient).possibly_sent(delivery)
 
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
+        if self._lanes.owned(changed.recipient) is None:
+            self._wakeups.tell(Hint(changed.recipient, changed.id))
+            return
         self._dispatcher.forget(changed.recipient, changed.id)
         self._on_change(changed.id, changed.recipient)
         if changed.status is Status.PENDING:
             self._wake(changed.recipient, changed.due_at)
 
     def _wake(self, recipient: str, due_at: int) -> None:
-        lane = self._lane_of(recipient)
+        lane = self._lanes.lane(recipient)
         lane.noted(due_at)
         self._dispatcher.stir(lane)
 
@@ -414,7 +421,9 @@ class Actions:
     ) -> LaneView:
         _check_reason(reason)
         self.book.recipient(recipient)
-        lane = self._lane_of(recipient)
+        lane = self._lanes.owned(recipient)
+        if lane is None or lane.closed:
+            raise Conflict(f"the lane of {recipient} is another worker's; ask that one")
         now = self._clock.now()
         if seen not in {None, view(lane, Counts(), now).tag}:
             current = await self._views.lane(recipient)

@@ -71,6 +71,8 @@ class Dispatcher:
         self.unsettled = 0
         self.held: Gate | None = Gate.STORE
         """Set while nothing may be sent: the store is full, or the engine is not running."""
+        self.deadline: float | None = None
+        """End of the worker's lease, in ms of `boottime`; None: it has none."""
         self._ready: list[tuple[float, int, Lane]] = []
         self._order = 0
         self._vtime = 0.0
@@ -90,8 +92,24 @@ class Dispatcher:
         if self._consider(lane):
             self.pump()
 
+    def close(self, lane: Lane) -> None:
+        """Hand nothing of a lane out any more; what is on its way is not touched."""
+        lane.closed = True
+        self.buffered -= lane.clear()
+
+    def empty(self, lane: Lane) -> None:
+        """Drop what a lane has buffered; it is read anew."""
+        self.buffered -= lane.clear()
+        lane.noted(0)
+
+    def lapsed(self) -> bool:
+        """Tell whether the worker's lease may have ended: then others may send in its place."""
+        return self.deadline is not None and self._clock.boottime() >= self.deadline
+
     def _consider(self, lane: Lane) -> bool:
         """Queue the lane if it can send; else set its timer and refill it if it is hungry."""
+        if lane.closed:
+            return False
         now = self._clock.now()
         before = lane.state
         if lane.tick(now):
@@ -188,11 +206,13 @@ class Dispatcher:
 
     def take(self) -> tuple[Lane, Waiting] | None:
         """Return the next delivery to send, or None: no slot, no lane, or a hold on everything."""
-        if self.held is not None:
+        if self.held is not None or (self.deadline is not None and self.lapsed()):
             return None
         while self._ready and self.unsettled < self.max_in_flight:
             vtime, _, lane = heapq.heappop(self._ready)
             lane.queued = False
+            if lane.closed:
+                continue
             now = self._clock.now()
             if lane.gate(now) is not None and not lane.drops:
                 self._consider(lane)
@@ -223,6 +243,8 @@ class Dispatcher:
 
     def offer(self, lane: Lane, waiting: Waiting, refills: int) -> None:
         """Take a delivery that was just accepted."""
+        if lane.closed:
+            return
         before = len(lane.buffered)
         lane.offer(waiting, refills, self._room(lane))
         self.buffered += len(lane.buffered) - before
@@ -264,6 +286,9 @@ class Dispatcher:
             REFILL_BYTES,
         )
         page = await self._store.due(query)
+        if lane.closed:
+            lane.refill_failed()
+            return
         before = len(lane.buffered)
         lane.refill_ends(page)
         self.buffered += len(lane.buffered) - before

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -23,28 +22,26 @@ from holdfast.engine.fleet import Fleet
 from holdfast.engine.inflow import Inflow
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
-from holdfast.engine.limiter import Limiter
+from holdfast.engine.lanes import Lanes
 from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
+from holdfast.engine.membership import Membership
 from holdfast.engine.meter import Meter
-from holdfast.engine.purse import Purse, RetryBudget
 from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.signals import Signals
-from holdfast.engine.timetable import Timetable, needed
 from holdfast.engine.views import Views, lane_words
+from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import ConfigError, StoreError
-from holdfast.model.flow import Account, Catalog, Recipient
+from holdfast.model.flow import Catalog
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
-from holdfast.policy import limit
+from holdfast.model.worker import LEASE_MS, UNNAMED, Hint, Load, Ownership, Worker
 from holdfast.policy.decide import Gate
-from holdfast.store import Accept, Counts, Ownership, Retention, Store, Waiting
+from holdfast.store import Accept, Counts, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
-
-_NO_COUNTS = Counts()
 
 
 def check_pending(counts: Mapping[str, Counts], catalog: Catalog) -> None:
@@ -73,6 +70,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         buffer_total: most buffered deliveries of all lanes.
         intake_queue: most messages that wait for the writer before intake answers 429.
         shutdown_seconds: sends may finish for this long before they are given back.
+        lease_seconds: a worker that was not heard of for so long has lost its lanes; of no
+            importance where one process owns everything.
     """
 
     max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 512
@@ -81,6 +80,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     buffer_total: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
     intake_queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     shutdown_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    lease_seconds: Annotated[float, Meta(ge=3, le=300)] = LEASE_MS / 1000
 
 
 class Engine:
@@ -97,6 +97,7 @@ class Engine:
         settings: limits.
         ages: retention times as ages in ms.
         reserve_bytes: room that intake leaves for settlements.
+        worker: what to tell of this process to other workers.
     """
 
     # What it is made of; simulations put other parts in, to see that they notice.
@@ -119,6 +120,7 @@ class Engine:
         settings: EngineSettings,
         ages: Retention,
         reserve_bytes: int,
+        worker: Worker = UNNAMED,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -130,7 +132,7 @@ class Engine:
         self.counts: dict[str, Counts] = {}
         """Deliveries by recipient and fate, at most a second old."""
         self.lost = asyncio.Event()
-        """Set when another process became the owner: this one must end."""
+        """Set when another process became the owner of everything: this one must end."""
         self._channels = channels
         self._probe = probe
         self._ages = ages
@@ -138,7 +140,7 @@ class Engine:
         self.fleet = Fleet()
         self.inflow = Inflow()
         self._loops: list[Loop] = []
-        self.ownership = Ownership(0, clean=True)
+        self._worker = worker
 
     # -- start and stop ---------------------------------------------------------------------
 
@@ -149,7 +151,8 @@ class Engine:
             StoreBusy: another process owns the store.
             ConfigError: a recipient with pending deliveries is missing from the catalog.
         """
-        self.ownership = await self.store.acquire(self.clock.now())
+        self.membership = self._enrolled()
+        await self.membership.join()
         now = self.clock.now()  # the last owner may have sent something until just now
         states = {state.recipient: state for state in await self.store.lane_states()}
         self.fleet.load(states.values())
@@ -157,17 +160,16 @@ class Engine:
         check_pending(self.counts, self.catalog)
         self._compose()
         await self.signals.load()
-        self._stamp(states, now)
-        for recipient, due_at in await self.store.due_lanes():
-            lane = self.lane(recipient)
-            lane.noted(due_at)
-            if lane.timetable is not None:
-                lane.timetable.taken_over(due_at, now)
+        self.lanes.states = states
         self.writer.start()
+        if not self.ownership.shared:
+            await self._take_over(now)
         for loop in self._loops:
             loop.start()
         self.dispatcher.send = self.executor.run
         self.dispatcher.hold(None)
+        if self.ownership.shared:
+            await self.membership.start()
         for lane in tuple(self.dispatcher.lanes.values()):
             self.dispatcher.stir(lane)
         log(
@@ -178,18 +180,41 @@ class Engine:
             pending=sum(counts.pending for counts in self.counts.values()),
         )
 
+    def _enrolled(self) -> Membership:
+        lease_ms = round(self.settings.lease_seconds * 1000)
+        slots = self.settings.max_in_flight
+        worker = msgspec.structs.replace(self._worker, slots=slots, lease_ms=lease_ms)
+        return Membership(self.store, self.clock, worker, rng=self.rng, load=self._load)
+
+    @property
+    def ownership(self) -> Ownership:
+        """Return the epoch under which this worker writes, and what it owns."""
+        return self.membership.ownership
+
+    def _load(self) -> Load:
+        """Return what the other workers should know."""
+        slots, unsettled = self.settings.max_in_flight, self.dispatcher.unsettled
+        return Load(slots, unsettled, self.membership.leaving)
+
+    async def _take_over(self, now: int) -> None:
+        """Begin to own every lane."""
+        self._stamp(self.lanes.states, now)
+        for recipient, due_at in await self.store.due_lanes():
+            lane = self.lanes.lane(recipient)
+            lane.noted(due_at)
+            if lane.timetable is not None:
+                lane.timetable.taken_over(due_at, now)
+
     def _compose(self) -> None:
         """Build the parts; each gets only what it uses."""
         settings = self.settings
         book = Book(self.catalog)
         fields = Fields(self.catalog, self.vault)
-        self._states: dict[str, LaneState] = {}
-        self._purses: dict[str, Purse] = {}
         self.writer = self.writer_type(
             self.store,
             self.clock,
             self.ownership.epoch,
-            on_lost=self.lost.set,
+            on_lost=self._on_lost,
             on_commit=self._pump,
         )
         self.dispatcher = self.dispatcher_type(
@@ -201,6 +226,7 @@ class Engine:
             on_tick=self.writer.lane_changed,
             on_reserve=self._reserve_sends,
         )
+        self._compose_lanes(book)
         self.sampler = Sampler(
             self.clock,
             self._probe,
@@ -237,6 +263,21 @@ class Engine:
         )
         self._compose_loops(book, fields)
 
+    def _compose_lanes(self, book: Book) -> None:
+        self.lanes = Lanes(
+            self.catalog,
+            book,
+            self.fleet,
+            self.dispatcher,
+            self.writer,
+            clock=self.clock,
+            ownership=self.ownership,
+            counts=lambda: self.counts,
+            lane_type=self.lane_type,
+        )
+        self.wakeups = Wakeups(self.store, self.clock, self._heard)
+        self.membership.attach(self.dispatcher, self.writer, self.lanes, self.wakeups)
+
     def _rulings(self) -> Rulings:
         nothing = Counts()
         return Rulings(
@@ -250,16 +291,22 @@ class Engine:
         )
 
     def _compose_loops(self, book: Book, fields: Fields) -> None:
-        self.pruner = Pruner(self.clock, self.store, self._ages)
+        membership = self.membership
+        self.pruner = Pruner(self.clock, self.store, self._ages, lambda: membership.elected)
         self.rescuer = self.rescuer_type(
-            self.clock, self.store, self.dispatcher, self.executor, self.lane
+            self.clock,
+            self.store,
+            self.dispatcher,
+            self.executor,
+            self.lanes,
+            shared=self.ownership.shared,
         )
         self.expiry = Expiry(
             self.clock,
             self.store,
             self.writer,
             self.executor,
-            lane_of=self.lane,
+            lanes=self.lanes,
             forget=self.dispatcher.forget,
         )
         self.watch = Watch(
@@ -277,7 +324,7 @@ class Engine:
             self.vault,
             self.clock,
             self.catalog,
-            self.lane,
+            self.lanes.lane,
             book=book,
             held=lambda: self.held,
             ready=lambda: self.ready,
@@ -296,7 +343,8 @@ class Engine:
             self.clock,
             book=book,
             intake=self.intake,
-            lane_of=self.lane,
+            lanes=self.lanes,
+            wakeups=self.wakeups,
             pruner=self.pruner,
             views=self.views,
             signals=self.signals,
@@ -304,8 +352,7 @@ class Engine:
         )
 
     def _stamp(self, states: dict[str, LaneState], now: int) -> None:
-        """Take the lanes over; after a crash, what was due may have been sent."""
-        self._states = states
+        """After a crash, what was due may have been sent."""
         if self.ownership.clean:
             return
         for recipient, counts in self.counts.items():
@@ -320,17 +367,27 @@ class Engine:
         for loop in self._loops:
             await loop.stop()
         self.intake.full = "Holdfast is stopping"
+        if self.ownership.shared:
+            self.membership.leave_lanes()
         await self.dispatcher.stop()
         gave_back = await self._finish_sends()
-        self._save_used()
+        self.lanes.save_used()
         written = await self.writer.stop()
+        await self.membership.stop()
         if written and not self.lost.is_set():
             await self._release()
         log(LogEvent.STOPPED, gave_back=gave_back)
 
+    def _on_lost(self, epoch: int) -> None:
+        """End, or, where workers share the store, begin anew."""
+        if self.ownership.shared:
+            self.membership.lost(epoch)
+        else:
+            self.lost.set()
+
     async def _release(self) -> None:
         try:
-            await self.store.release(self.ownership.epoch)
+            await self.store.leave(self.ownership.epoch)
         except StoreError as error:
             # Nothing is lost: the next owner takes it for an unclean end and is careful.
             log(LogEvent.STORE_ERROR, logging.WARNING, error=str(error))
@@ -351,91 +408,28 @@ class Engine:
     # -- lanes ------------------------------------------------------------------------------
 
     def lane(self, name: str) -> Lane:
-        """Return the lane of a configured recipient; it is made when first needed."""
-        lane = self.dispatcher.lanes.get(name)
-        if lane is None:
-            recipient = self.executor.book.recipient(name)
-            state = self._states.get(name) or LaneState(name)
-            lane = self.dispatcher.lanes[name] = self.lane_type(
-                recipient,
-                state,
-                self.fleet,
-                lambda: self.counts.get(name, _NO_COUNTS).pending,
-            )
-            self._equip(lane)
-        return lane
-
-    def _equip(self, lane: Lane) -> None:
-        """Give a lane the gates that its recipient's settings ask for."""
-        recipient, state, now = lane.recipient, lane.state, self.clock.now()
-        lane.budget = self._retry_budget(recipient, now)
-        if limit.windows(recipient.limits):
-            clean = self.ownership.clean
-            lane.limiter = Limiter(recipient.limits, state.windows, now, clean=clean)
-        if needed(recipient):
-            reserve = partial(self._reserve_caps, lane)
-            lane.timetable = Timetable(recipient, state.caps, now, reserve)
-
-    def _retry_budget(self, recipient: Recipient, now: int) -> RetryBudget | None:
-        """Return what retries of a recipient are paid from."""
-        account = self.catalog.accounts.get(recipient.account) or Account(name=recipient.account)
-        if not (recipient.budget.enabled or account.budget.enabled):
-            return None
-        unused = self.ownership.epoch <= 1
-        shared = self._purses.setdefault(account.name, Purse(account.budget, now, unused=unused))
-        return RetryBudget(Purse(recipient.budget, now, unused=unused), shared)
-
-    def _reserve_caps(self, lane: Lane) -> None:
-        """Save what a lane may deliver under its caps; once on disk it may deliver that much."""
-        timetable = lane.timetable
-        if timetable is None:
-            return
-        uses = timetable.asked(lane.in_flight)
-        lane.state = msgspec.structs.replace(lane.state, caps=uses)
-        self._save_reserved(lane, partial(timetable.granted, uses))
+        """Return the lane of a configured recipient; a copy when it is another worker's."""
+        return self.lanes.lane(name)
 
     def _reserve_sends(self, lane: Lane) -> None:
-        """Save what a lane may send under its long limits; once on disk it may send that much."""
-        limiter = lane.limiter
-        if limiter is None:
-            return
-        windows = limiter.reserve(self.clock.now())
-        lane.state = msgspec.structs.replace(lane.state, windows=windows)
-        self._save_reserved(lane, limiter.reserved)
-
-    def _save_reserved(self, lane: Lane, granted: Callable[[], None]) -> None:
-        """Save a lane's reservation; tell it and look at the lane once that is on disk."""
-
-        def landed() -> None:
-            granted()
-            self.dispatcher.stir(lane)
-
-        self.writer.save_lane(lane.state, landed)
-
-    def _save_used(self) -> None:
-        """Leave to the next owner what was learned, and exactly what limits and caps have used."""
-        now = self.clock.now()
-        for lane in self.dispatcher.lanes.values():
-            before = lane.state
-            lane.keep()
-            if lane.limiter is not None:
-                windows = lane.limiter.exact(now)
-                lane.state = msgspec.structs.replace(lane.state, windows=windows)
-            if lane.timetable is not None and lane.timetable.caps:
-                caps = lane.timetable.exact(now)
-                lane.state = msgspec.structs.replace(lane.state, caps=caps)
-            if lane.state is not before:
-                self.writer.save_lane(lane.state)
+        self.lanes.reserve_sends(lane)
 
     def _announce(self, accept: Accept) -> Callable[[Accept], None]:
         """Note how the lanes stand before the commit; return what hands the deliveries over."""
-        refills = [self.lane(delivery.recipient).refills for delivery in accept.deliveries]
+        lanes = [self.lanes.owned(delivery.recipient) for delivery in accept.deliveries]
+        refills = [0 if lane is None else lane.refills for lane in lanes]
+        shared = self.ownership.shared
 
         def landed(accept: Accept) -> None:
-            for delivery, count in zip(accept.deliveries, refills, strict=True):
-                if delivery.due_at < NEVER:
-                    waiting = Waiting(delivery, accept.message)
-                    self.dispatcher.offer(self.lane(delivery.recipient), waiting, count)
+            for delivery, lane, count in zip(accept.deliveries, lanes, refills, strict=True):
+                if delivery.due_at >= NEVER:
+                    continue
+                if lane is None or lane.closed:
+                    self._wake(delivery.recipient, delivery.due_at)
+                else:
+                    self.dispatcher.offer(lane, Waiting(delivery, accept.message), count)
+            if shared:
+                self.lanes.accepted_here(accept.deliveries)
             self.dispatcher.pump()
 
         return landed
@@ -445,9 +439,26 @@ class Engine:
     def _pump(self) -> None:
         self.dispatcher.pump()
 
-    def _wake(self, recipient: str) -> None:
-        """Look for what a settled delivery released in another lane."""
-        lane = self.lane(recipient)
+    def _wake(self, recipient: str, due_at: int = 0) -> None:
+        """Look for what came into a lane, or tell its owner."""
+        lane = self.lanes.owned(recipient)
+        if lane is None or lane.closed:
+            self.wakeups.tell(Hint(recipient))
+            self.membership.stir()
+            return
+        lane.noted(due_at)
+        self.dispatcher.stir(lane)
+
+    def _heard(self, hint: Hint) -> None:
+        """Look at what another worker says has changed."""
+        if hint.missed:
+            self.lanes.read_anew()
+        lane = self.lanes.held.get(hint.recipient)
+        if lane is None:
+            self.membership.stir()
+            return
+        if hint.delivery_id:
+            self.dispatcher.forget(hint.recipient, hint.delivery_id)
         lane.noted(0)
         self.dispatcher.stir(lane)
 
@@ -479,4 +490,4 @@ class Engine:
     @property
     def held(self) -> Gate | None:
         """Return what keeps the whole worker from sending, or None."""
-        return self.dispatcher.held
+        return self.dispatcher.held or (Gate.STORE if self.dispatcher.lapsed() else None)

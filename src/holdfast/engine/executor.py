@@ -194,7 +194,7 @@ class Executor:
         transition = Transition(
             decision.verb, delivery.revision, after, event, note=None if silent else note
         )
-        self._writer.apply(transition, partial(self._settled, lane, after))
+        self._apply(lane, transition, after)
         if after.status is Status.DEAD:
             _log_dead(after)
         elif after.status is Status.DISCARDED:
@@ -243,6 +243,9 @@ class Executor:
             chosen = ruled.sending.endpoint
         endpoint = lane.endpoint(chosen) or route.recipient.endpoints[0]
         now = self._clock.now()
+        if lane.lost or (self._dispatcher.deadline is not None and self._dispatcher.lapsed()):
+            self._give_back(lane, delivery)
+            return
         try:
             payload = self._vault.open(waiting.message.sealed or b"", delivery.message_id)
         except VaultError as error:
@@ -282,6 +285,12 @@ class Executor:
             self.cut(delivery.id)
             return
         self._finish(flight, reply, outcome)
+
+    def _give_back(self, lane: Lane, delivery: Delivery) -> None:
+        """Put a delivery back that was taken and may not be sent: others may do so by now."""
+        lane.unsent()
+        lane.settled(delivery, waits=True)
+        self._dispatcher.settled()
 
     def cut(self, delivery_id: str) -> None:
         """End a send that does not end in time: it is given back, in doubt."""
@@ -343,7 +352,7 @@ class Executor:
         if outcome.retry_after_ms is None and (told := quota(reply.headers, now)) is not None:
             max_ms = int(flight.route.policy.max_hint * 1000)
             save = lane.heard(told, max_ms, now, self._rng) or save
-        if save:
+        if save and not lane.lost:
             self._writer.lane_changed(before, lane.state)
         self._settle(lane, tried, decision, now)
 
@@ -363,12 +372,16 @@ class Executor:
         if outcome.excerpt:
             excerpt = self._vault.seal(outcome.excerpt.encode(), event.event_id)
         self._writer.snapshot(tried.route.snapshot)
-        self._writer.apply(
-            Transition(decision.verb, tried.delivery.revision, after, event, excerpt),
-            partial(self._settled, lane, after),
-        )
+        transition = Transition(decision.verb, tried.delivery.revision, after, event, excerpt)
+        self._apply(lane, transition, after)
         if not outcome.ok:
             _log_failure(after, outcome, decision)
+
+    def _apply(self, lane: Lane, transition: Transition, after: Delivery) -> None:
+        """Queue a change; of a lane that others own now it may only say what happened."""
+        if lane.lost:
+            transition = transition.late()
+        self._writer.apply(transition, partial(self._settled, lane, after))
 
     def _decide_ruled(
         self, ruled: Ruled, tried: record.Try, lane: Lane, now: int

@@ -54,6 +54,10 @@ class Lane(PacedLane):
         self.queued = False
         """In the dispatcher's ready heap."""
         self.in_flight = 0
+        self.closed = False
+        """Nothing of it is handed out any more: it is given away, or another's."""
+        self.lost = False
+        """Others own it: what comes of its sends may only be put on record."""
         self.limiter: Limiter | None = None
         """The recipient's rate limits, None: it has none."""
         self.throttle: Throttle | None = None

@@ -10,7 +10,7 @@ from holdfast.clock import Clock
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.intake import SETTLEMENT_BYTES, Intake
-from holdfast.engine.lane import Lane
+from holdfast.engine.lanes import Lanes
 from holdfast.engine.loop import Loop
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreAway
@@ -37,13 +37,16 @@ class Rescuer(Loop):
         store: Store,
         dispatcher: Dispatcher,
         executor: Executor,
-        lane_of: Callable[[str], Lane],
+        lanes: Lanes,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(clock)
         self._store = store
         self._dispatcher = dispatcher
         self._executor = executor
-        self._lane_of = lane_of
+        self._lanes = lanes
+        self._shared = shared
 
     async def run_once(self) -> None:
         """Cut overdue sends; look for due lanes in the store, since wake-ups are only hints."""
@@ -52,10 +55,14 @@ class Rescuer(Loop):
             limit = flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS
             if now - flight.started > limit:
                 self._executor.cut(delivery_id)
-        for recipient, due_at in await self._store.due_lanes():
-            lane = self._lane_of(recipient)
-            lane.noted(due_at)
-            self._dispatcher.stir(lane)
+        if self._shared:  # what another worker changed and the hint of it was lost
+            self._lanes.read_anew()
+        among = tuple(self._lanes.held) if self._shared else None
+        for recipient, due_at in await self._store.due_lanes(among):
+            lane = self._lanes.owned(recipient)
+            if lane is not None:
+                lane.noted(due_at)
+                self._dispatcher.stir(lane)
 
 
 class Expiry(Loop):
@@ -70,23 +77,27 @@ class Expiry(Loop):
         writer: Writer,
         executor: Executor,
         *,
-        lane_of: Callable[[str], Lane],
+        lanes: Lanes,
         forget: Callable[[str, str], None],
     ) -> None:
         super().__init__(clock)
-        self._lane_of = lane_of
+        self._lanes = lanes
         self._store = store
         self._writer = writer
         self._executor = executor
         self._forget = forget
 
     async def run_once(self) -> None:
-        """Mark expired deliveries dead; those on the wire are left to their answer."""
+        """Mark expired deliveries dead; those on the wire are left to their answer.
+
+        Those of lanes that are not ours are left to their owners.
+        """
         now = self.clock.now()
         for delivery in await self._store.expired(now, EXPIRE_AT_ONCE):
-            if delivery.id in self._executor.in_flight:
+            lane = self._lanes.owned(delivery.recipient)
+            if lane is None or lane.closed or delivery.id in self._executor.in_flight:
                 continue
-            doubt = self._lane_of(delivery.recipient).possibly_sent(delivery)
+            doubt = lane.possibly_sent(delivery)
             self._writer.apply(_expire(delivery, now, doubt=doubt), self._done(delivery))
 
     def _done(self, delivery: Delivery) -> Callable[[Applied], None]:
@@ -125,13 +136,18 @@ class Pruner(Loop):
 
     every_ms = 60_000
 
-    def __init__(self, clock: Clock, store: Store, ages_ms: Retention) -> None:
+    def __init__(
+        self, clock: Clock, store: Store, ages_ms: Retention, elected: Callable[[], bool]
+    ) -> None:
         super().__init__(clock)
         self._store = store
         self._ages = ages_ms
+        self._elected = elected
 
     async def run_once(self) -> None:
-        """Remove what is older than its retention time, in short transactions."""
+        """Remove what is older than its retention time, in short transactions; one worker does."""
+        if not self._elected():
+            return
         now = self.clock.now()
         ages = self._ages
         due = Retention(

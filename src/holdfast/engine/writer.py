@@ -43,7 +43,7 @@ class Writer:
         store: where to.
         clock: time of the batches.
         epoch: of this owner; a later owner makes every commit fail.
-        on_lost: called once when this process is no longer the owner.
+        on_lost: called with the epoch when this worker is not on the list any more.
         on_commit: called after the answers of a commit were given.
     """
 
@@ -53,7 +53,7 @@ class Writer:
         clock: Clock,
         epoch: int,
         *,
-        on_lost: Callable[[], None],
+        on_lost: Callable[[int], None],
         on_commit: Callable[[], None],
     ) -> None:
         self._store = store
@@ -78,6 +78,16 @@ class Writer:
         self._asking: set[asyncio.Future[Applied]] = set()
         self._ended: StoreError | None = None
         """Why nothing is written any more."""
+        self.comes_back = False
+        """A worker that lost its place gets another one (`adopt`), and the rest is written then."""
+        self._adopted = asyncio.Event()
+        self._adopted.set()
+        self._lives = 0
+        self._resting = asyncio.Event()
+        self._resting.set()
+        """No commit is under way."""
+        self._released: dict[str, bool] = {}
+        """Lanes of those queued that are given away; True: another worker should take them."""
         self.full = False
         """The store has no room: settlements wait, nothing new is sent."""
         self.away = False
@@ -104,7 +114,8 @@ class Writer:
         if self._task is None:
             return True
         self._stopping = True
-        await self._idle.wait()
+        if self._adopted.is_set():  # else nothing can be written
+            await self._idle.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -165,6 +176,33 @@ class Writer:
             self._landed.append(landed)
         self._stir()
 
+    def release_lane(self, state: LaneState, landed: Callable[[], None], *, offered: bool) -> None:
+        """Queue a lane's last state, which makes it free; `offered`: another should take it."""
+        self._released[state.recipient] = offered
+        self.save_lane(state, landed)
+
+    def lose(self) -> None:
+        """Stop writing until there is a new epoch; what is queued may then only be put on record.
+
+        Accepts and audit lines are no owner's: they are kept as they are.
+        """
+        self._adopted.clear()
+        self._lives += 1
+        self._disown()
+
+    def _disown(self) -> None:
+        self._transitions = [(each.late(), done) for each, done in self._transitions]
+        self._lanes.clear()
+        self._released.clear()
+        self._landed.clear()
+
+    async def adopt(self, epoch: int) -> None:
+        """Go on writing under a new epoch, once the last commit under the old one has ended."""
+        await self._resting.wait()
+        self._epoch = epoch
+        self._adopted.set()
+        self._wake.set()
+
     def lane_changed(self, before: LaneState, after: LaneState) -> None:
         """Queue a lane's new state, with audit lines when a gate opened or closed."""
         self.save_lane(after)
@@ -192,15 +230,33 @@ class Writer:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._accepts or self._transitions or self._lanes or self._notes:
-                    written = await self._round()
+                    await self._adopted.wait()
+                    written = await self._next_round()
                     if self._stopping and not written:
                         return  # what the store refuses now stays unsettled
                 self._idle.set()
         except StoreLost as error:
             self._end(error)
-            self._on_lost()
+            self._on_lost(self._epoch)
         finally:
             self._end(StoreError("the writer has stopped"))
+
+    async def _next_round(self) -> bool:
+        """Write what is queued; a worker that comes back keeps it when its epoch is refused."""
+        lives = self._lives
+        self._resting.clear()
+        try:
+            return await self._round()
+        except StoreLost:
+            if not self.comes_back:
+                raise
+            self.lose()
+            self._on_lost(self._epoch)
+            return not self._stopping
+        finally:
+            if lives != self._lives:  # what the round put back was the old life's
+                self._disown()
+            self._resting.set()
 
     def _end(self, error: StoreError) -> None:
         """Tell everybody who waits that nothing is written any more."""
@@ -225,6 +281,7 @@ class Writer:
         del self._transitions[:BATCH_MAX]
         lanes, self._lanes = self._lanes, {}
         landed, self._landed = self._landed, []
+        released, self._released = self._released, {}
         notes, self._notes = self._notes, []
         snapshots, self._snapshots = self._snapshots, {}
         now = self._clock.now()
@@ -237,13 +294,18 @@ class Writer:
             tuple(lanes.values()),
             tuple(snapshots.values()),
             tuple(notes),
+            frozenset(released),
+            frozenset(name for name, offered in released.items() if offered),
         )
         try:
             committed = await self._commit(batch)
         except StoreLost:
-            self._accepts = accepts + self._accepts
+            self._put_back(accepts, transitions, notes)
+            self._written.difference_update(snapshots)
+            self._snapshots = snapshots | self._snapshots
             raise
         except StoreError as error:
+            self._released = released | self._released
             self._snapshots = snapshots | self._snapshots
             self._written.difference_update(snapshots)
             self._lanes = lanes | self._lanes
@@ -257,6 +319,16 @@ class Writer:
             tell()
         self._on_commit()
         return True
+
+    def _put_back(
+        self,
+        accepts: list[tuple[Accept, OnAccepted]],
+        transitions: list[tuple[Transition, OnApplied]],
+        notes: list[Note],
+    ) -> None:
+        self._accepts = accepts + self._accepts
+        self._transitions = transitions + self._transitions
+        self._notes = notes + self._notes
 
     def _remember(self, snapshots: dict[str, Snapshot], now: int) -> None:
         """Note what is written; anew every hour, as retention may remove what is long unused."""
@@ -301,8 +373,28 @@ class Writer:
     ) -> bool:
         """Write settlements one by one, then accepts; keep the settlements that still fail."""
         self._complain(cause)
-        kept = []
-        for transition, done in transitions:
+        kept: list[tuple[Transition, OnApplied]] = []
+        try:
+            await self._each_transition(transitions, kept)
+            await self._each_accept(accepts, cause)
+        except StoreLost:
+            self._put_back(accepts, kept + transitions, [])
+            raise
+        self._transitions = kept + self._transitions
+        self._on_commit()
+        left = bool(kept or self._lanes or self._notes)
+        if left and not self._stopping:
+            await self._clock.pause(RETRY_MS)
+        return not left
+
+    async def _each_transition(
+        self,
+        transitions: list[tuple[Transition, OnApplied]],
+        kept: list[tuple[Transition, OnApplied]],
+    ) -> None:
+        """Write and take away the transitions one by one; `kept` gets those that still fail."""
+        while transitions:
+            transition, done = transitions[0]
             try:
                 committed = await self._commit(self._one(transition=transition))
                 done(committed.transitions[0])
@@ -310,8 +402,15 @@ class Writer:
                 raise
             except StoreError as error:
                 self._complain(error)
-                kept.append((transition, done))
-        for accept, answer in accepts:
+                kept.append(transitions[0])
+            del transitions[0]
+
+    async def _each_accept(
+        self, accepts: list[tuple[Accept, OnAccepted]], cause: StoreError
+    ) -> None:
+        """Write and take away the accepts one by one."""
+        while accepts:
+            accept, answer = accepts[0]
             try:
                 if self.full:
                     raise StoreFull(str(cause))  # the same way out for all
@@ -322,12 +421,7 @@ class Writer:
             except StoreError as error:
                 self._complain(error)
                 answer(error)
-        self._transitions = kept + self._transitions
-        self._on_commit()
-        left = bool(kept or self._lanes or self._notes)
-        if left and not self._stopping:
-            await self._clock.pause(RETRY_MS)
-        return not left
+            del accepts[0]
 
     def _one(self, *, accept: Accept | None = None, transition: Transition | None = None) -> Batch:
         return Batch(

@@ -76,6 +76,10 @@ class VirtualClock:
         """Return virtual monotonic ms."""
         return self.seconds * 1000
 
+    def boottime(self) -> float:
+        """Return the same: a virtual machine is never suspended."""
+        return self.seconds * 1000
+
     async def pause(self, ms: float) -> None:
         """Return after `ms` milliseconds of virtual time, however the wall is set."""
         await asyncio.sleep(ms / 1000)

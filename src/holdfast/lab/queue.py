@@ -5,6 +5,7 @@ lab reads, stay empty.
 """
 
 import bisect
+from collections.abc import Collection
 from typing import Final
 
 from holdfast.model.attempt import Event
@@ -12,6 +13,7 @@ from holdfast.model.delivery import BANDS, Delivery, Status
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.search import Found, Search, Total
+from holdfast.model.worker import UNNAMED, Ownership, Worker
 from holdfast.store import (
     Accepted,
     Applied,
@@ -23,9 +25,9 @@ from holdfast.store import (
     EventQuery,
     Later,
     Note,
-    Ownership,
     Pruned,
     Retention,
+    SoleWorker,
     Space,
     Step,
     Transition,
@@ -35,7 +37,7 @@ from holdfast.store import (
 _FREE: Final = 1 << 40
 
 
-class Queue:
+class Queue(SoleWorker):
     """Every role of a store, as far as a running engine needs it."""
 
     def __init__(self) -> None:
@@ -125,8 +127,9 @@ class Queue:
                 taken += 1
         return DuePage(tuple(found), emptied, next_due)
 
-    async def due_lanes(self) -> list[tuple[str, int]]:
+    async def due_lanes(self, among: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Return every recipient with pending deliveries and its lowest due."""
+        del among  # it asks for all
         return [
             (recipient, min(band[0][0] for band in bands if band))
             for recipient, bands in self._due.items()
@@ -189,16 +192,16 @@ class Queue:
 
     # -- lanes, journal, documents ------------------------------------------------------------
 
-    async def acquire(self, now: int) -> Ownership:
+    async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become the owner."""
-        del now
-        return Ownership(1, clean=True)
+        del worker
+        return Ownership(1, clean=True, now=now)
 
     async def lane_states(self) -> list[LaneState]:
         """Return none: every run begins anew."""
         return []
 
-    async def release(self, epoch: int) -> None:
+    async def leave(self, epoch: int) -> None:
         """Say goodbye."""
 
     async def events(self, query: EventQuery) -> list[Event]:

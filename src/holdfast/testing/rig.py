@@ -123,7 +123,7 @@ class Rig:
             "leads",
             [Submission(**body) for _ in range(count)],  # type: ignore[arg-type]
         )
-        return _receipts(results)
+        return receipts(results)
 
     async def wait(self, seconds: float) -> None:
         """Let virtual time pass."""
@@ -142,7 +142,8 @@ class Rig:
         return [msgspec.to_builtins(event.attempt) for event in events]
 
 
-def _receipts(results: Sequence[Receipt | HoldfastError]) -> list[Receipt]:
+def receipts(results: Sequence[Receipt | HoldfastError]) -> list[Receipt]:
+    """Return the receipts of an intake that refused nothing."""
     for result in results:
         if isinstance(result, HoldfastError):
             raise result

@@ -1,5 +1,6 @@
 """Queries; each is one statement and sees one consistent state."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import asyncpg
@@ -40,9 +41,12 @@ async def due(connection: asyncpg.Connection, query: DueQuery) -> DuePage:
     return DuePage(waiting, emptied, NEVER if next_due is None else next_due)
 
 
-async def due_lanes(connection: asyncpg.Connection) -> list[tuple[str, int]]:
-    """Return recipients with pending deliveries and their lowest due time."""
-    return _DUE_LANES.decode(await one(connection, "due_lanes"))
+async def due_lanes(
+    connection: asyncpg.Connection, among: Collection[str] | None = None
+) -> list[tuple[str, int]]:
+    """Return recipients (of these) with pending deliveries and their lowest due time."""
+    given = {} if among is None else {"among": list(among)}
+    return _DUE_LANES.decode(await one(connection, "due_lanes", given, **given))
 
 
 async def later(connection: asyncpg.Connection, recipient: str, now: int, limit: int) -> Later:

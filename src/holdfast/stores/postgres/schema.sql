@@ -11,16 +11,31 @@ CREATE TABLE holdfast.version (
 
 INSERT INTO holdfast.version (version) VALUES (0);
 
--- Who owns the lanes. One row: every commit compares its epoch. `shift` is added to transaction
--- ids, so that positions go on rising in a copy of the database on another server.
+-- One row: the epoch of the last worker that joined. `shift` is added to transaction ids, so that
+-- positions go on rising in a copy of the database on another server.
 CREATE TABLE holdfast.owner (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     epoch bigint NOT NULL CHECK (epoch >= 0),
-    clean boolean NOT NULL,
     shift bigint NOT NULL CHECK (shift >= 0)
 );
 
-INSERT INTO holdfast.owner (epoch, clean, shift) VALUES (0, true, 0);
+INSERT INTO holdfast.owner (epoch, shift) VALUES (0, 0);
+
+-- One row per worker: one life of a process. Its key fences: a commit holds it with FOR KEY SHARE,
+-- so that whoever deletes the row waits for commits under way, and renewals never do.
+CREATE TABLE holdfast.workers (
+    epoch bigint PRIMARY KEY,
+    name text NOT NULL,
+    host text NOT NULL,
+    pid bigint NOT NULL,
+    version text NOT NULL,
+    slots integer NOT NULL CHECK (slots > 0),
+    lease_ms bigint NOT NULL CHECK (lease_ms > 0),
+    in_flight integer NOT NULL DEFAULT 0,
+    leaving boolean NOT NULL DEFAULT false,
+    started_at bigint NOT NULL,
+    lease_until bigint NOT NULL
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 CREATE TABLE holdfast.messages (
     id text COLLATE "C" PRIMARY KEY,
@@ -161,10 +176,18 @@ CREATE TABLE holdfast.snapshots (
     used_at bigint NOT NULL
 );
 
+-- A lane is free when it has no owner. `clean`: its last owner gave it away; else `stamp` says when
+-- it was taken from it. `offered`: another worker should have it although nothing may wait.
 CREATE TABLE holdfast.lanes (
     recipient text COLLATE "C" PRIMARY KEY,
-    body json NOT NULL
+    body json NOT NULL,
+    owner bigint,
+    clean boolean NOT NULL DEFAULT true,
+    stamp bigint NOT NULL DEFAULT 0,
+    offered boolean NOT NULL DEFAULT false
 );
+
+CREATE INDEX lanes_owner ON holdfast.lanes (owner) WHERE owner IS NOT NULL;
 
 -- Promise 2, held by the database itself.
 CREATE TABLE holdfast.counters (
@@ -272,4 +295,9 @@ BEGIN
     EXECUTE format('DROP TABLE holdfast.%I', name);
     RETURN number;
 END
+$$;
+
+-- Store time: every persisted instant is compared with this clock alone.
+CREATE FUNCTION holdfast.store_now() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 $$;

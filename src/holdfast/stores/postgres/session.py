@@ -199,4 +199,10 @@ _SETTINGS: Final = {
     # go on scanning them when they are large.
     "enable_seqscan": "off",
     "jit": "off",
+    # A worker that hangs, or whose machine is gone, keeps no transaction open for long: others wait
+    # for it before they take its lanes.
+    "idle_in_transaction_session_timeout": "5000",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
 }

@@ -21,7 +21,7 @@ _ALWAYS: Final[frozenset[str]] = frozenset()
 REFUSED: Final = "HF409"
 """SQLSTATE of a statement that refuses itself, with one of these messages:"""
 OWNER: Final = "owner"
-"""the epoch is old;"""
+"""the worker is not on the list any more;"""
 CHANGED: Final = "changed"
 """a row is not as it was looked at."""
 
@@ -108,6 +108,15 @@ async def one(
     return None if found is None else found[0]
 
 
+async def many(connection: asyncpg.Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
+    """Return the rows of a query."""
+    found = statement(name)
+    rows: list[asyncpg.Record] = await connection.fetch(
+        found.text, *[values[each] for each in found.names]
+    )
+    return rows
+
+
 async def change(connection: asyncpg.Connection, name: str, /, **values: Any) -> int:
     """Run a statement and return how many rows it changed."""
     found = statement(name)
@@ -125,11 +134,11 @@ async def look(connection: asyncpg.Connection, parts: Sequence[Part]) -> asyncpg
 
 
 async def write(connection: asyncpg.Connection, epoch: int, parts: Sequence[Part]) -> None:
-    """Write all parts in one statement, or nothing; `epoch` must be the owner's.
+    """Write all parts in one statement, or nothing; `epoch` must be a worker's on the list.
 
     Raises:
-        asyncpg.PostgresError: with SQLSTATE `REFUSED` and the message `OWNER` when the epoch is
-            old, `CHANGED` when a row is not as it was looked at.
+        asyncpg.PostgresError: with SQLSTATE `REFUSED` and the message `OWNER` when it is
+            not, `CHANGED` when a row is not as it was looked at.
     """
     checked = tuple((part.name, part.changes is not None) for part in parts)
     text, names = _writing(checked)

@@ -1,7 +1,7 @@
 """`PostgresStore`: every role of `holdfast.store` in one PostgreSQL database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Final, Self, TypeVar
 
@@ -14,6 +14,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.search import Found, Search, Total
+from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
 from holdfast.store import (
     Batch,
     Committed,
@@ -23,15 +24,14 @@ from holdfast.store import (
     EventQuery,
     Later,
     Note,
-    Ownership,
     Pruned,
     Retention,
     Space,
     Step,
 )
-from holdfast.stores.postgres import opening, ownership, pruning, reading, searching
+from holdfast.stores.postgres import leases, opening, pruning, reading, searching
 from holdfast.stores.postgres.address import Address
-from holdfast.stores.postgres.ownership import OwnerLock
+from holdfast.stores.postgres.hints import Listener, notify
 from holdfast.stores.postgres.partitions import Days
 from holdfast.stores.postgres.session import Backoff, Session
 from holdfast.stores.postgres.sql import one
@@ -42,6 +42,9 @@ T = TypeVar("T")
 DOORS: Final = 3
 """Connections for the doors, whose questions may be long."""
 
+LEASE_S: Final = 2.0
+"""A renewal that is not answered is given up and tried on a new connection."""
+
 KEEPER_S: Final = 600.0
 """What may go is looked up in tables that may be large; nobody waits for it."""
 
@@ -49,9 +52,9 @@ KEEPER_S: Final = 600.0
 class PostgresStore:
     """The store for several machines; made by `open`.
 
-    Seven connections: one writes, one reads for the engine, some read for the doors, one looks for
-    what may go, and one holds the owner's lock. Each is opened when it is needed and again when it
-    broke.
+    Eight connections: one writes, one reads for the engine, some read for the doors, one looks for
+    what may go, one renews the lease and asks after other workers, one listens. Each is opened when
+    it is needed and again when it broke.
     """
 
     def __init__(self, address: Address, clock: Clock) -> None:
@@ -61,24 +64,24 @@ class PostgresStore:
         self._engine = Session(address, backoff)
         self._doors = tuple(Session(address, backoff) for _ in range(DOORS))
         self._keeper = Session(address, backoff, command_s=KEEPER_S)
-        self._lock = OwnerLock(address, clock, backoff)
+        # What has failed elsewhere must not keep the lease waiting.
+        self._leases = Session(address, Backoff(clock), command_s=LEASE_S)
+        self._listener = Listener(address, clock)
         self._days = Days()
         self._commits = Writer(self._days)
         self._writing: set[asyncio.Future[object]] = set()
 
     @classmethod
     async def open(cls, address: Address, clock: Clock | None = None) -> Self:
-        """Connect, take the owner's lock and bring the schema up to date.
+        """Connect and bring the schema up to date.
 
         Raises:
-            StoreBusy: another process has it open.
             StoreMismatch: the database is not ours, or from a newer version.
             StoreAway: the server cannot be reached.
             StoreError: it refuses us.
         """
         store = cls(address, clock or SystemClock())
         try:
-            await store._lock.take()
             await store._keeper.run(opening.migrate)
         except BaseException:
             await store.close()
@@ -109,9 +112,9 @@ class PostgresStore:
         """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
         return await self._engine.run(partial(reading.due, query=query))
 
-    async def due_lanes(self) -> list[tuple[str, int]]:
-        """Return every recipient with pending deliveries and its lowest `due_at`."""
-        return await self._engine.run(reading.due_lanes)
+    async def due_lanes(self, among: Collection[str] | None = None) -> list[tuple[str, int]]:
+        """Return recipients (of these) with pending deliveries, each with its lowest `due_at`."""
+        return await self._engine.run(partial(reading.due_lanes, among=among))
 
     async def later(self, recipient: str, now: int, limit: int) -> Later:
         """Return what of a lane is due after `now`; no more than `limit` rows are looked at."""
@@ -164,19 +167,50 @@ class PostgresStore:
 
     # Lanes
 
-    async def acquire(self, now: int) -> Ownership:
-        """Become the owner of all lanes: raise the epoch, mark the store as in use."""
-        del now  # an epoch needs no time while one process owns everything
-        await self._lock.take()
-        return await self._written(ownership.acquire)
+    async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
+        """Become a worker: get an epoch above all others, and a lease."""
+        del now  # the server's clock counts
+        return await self._leases.run(partial(leases.join, worker=worker))
+
+    async def renew(self, epoch: int, load: Load, now: int) -> int:
+        """Extend the lease and return store time; never waits for a commit."""
+        del now
+        return await self._leases.run(partial(leases.renew, epoch=epoch, load=load))
+
+    async def leave(self, epoch: int) -> None:
+        """Say goodbye: everything in flight is settled or given back."""
+        await self._leases.run(partial(leases.leave, epoch=epoch))
+
+    async def survey(self) -> Survey:
+        """Return who is there and what waits without an owner."""
+        return await self._engine.run(leases.survey)
+
+    async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
+        """Take workers off the list whose lease has ended; return those that went."""
+        return await self._engine.run(partial(leases.expel, epochs=epochs))
+
+    async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
+        """Become the owner of lanes that are free, or ours already; return those we got."""
+        take = partial(leases.acquire, epoch=epoch, recipients=recipients)
+        return await self._engine.run(take)
+
+    async def owners(self) -> dict[str, int]:
+        """Return the epoch of the owner of each lane that has one."""
+        return await self._read(leases.owners)
 
     async def lane_states(self) -> list[LaneState]:
         """Return every saved lane."""
         return await self._engine.run(reading.lane_states)
 
-    async def release(self, epoch: int) -> None:
-        """Say goodbye: everything in flight is settled or given back."""
-        await self._written(partial(ownership.release, epoch=epoch))
+    # Wakeup
+
+    async def notify(self, hints: Sequence[Hint]) -> None:
+        """Tell the other workers."""
+        await self._engine.run(partial(notify, hints=hints))
+
+    async def hints(self) -> tuple[Hint, ...]:
+        """Wait for hints and return them; one says so when some may have been missed."""
+        return await self._listener.hints()
 
     # Journal
 
@@ -216,9 +250,9 @@ class PostgresStore:
     async def close(self) -> None:
         """Close; commits under way finish first."""
         await asyncio.gather(*self._writing, return_exceptions=True)
-        for session in (*self._doors, self._keeper, self._engine, self._writer):
+        await self._listener.close()
+        for session in (*self._doors, self._keeper, self._engine, self._writer, self._leases):
             await session.close()
-        await self._lock.release()
 
     # Inside
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from holdfast.errors import StoreError, StoreLost
+from holdfast.errors import StoreError
 from holdfast.model.attempt import Attempt
 from holdfast.model.delivery import Delivery
 from holdfast.model.message import NEVER, Message
@@ -17,6 +17,7 @@ from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import CHAIN, Followers
 from holdfast.stores.planning.stamping import Stamps
 from holdfast.stores.postgres import sql
+from holdfast.stores.postgres.leases import lost
 from holdfast.stores.postgres.partitions import Days
 from holdfast.stores.postgres.sql import Part, columns
 
@@ -53,7 +54,7 @@ _COUNTER: Final = (
     "low",
 )
 _NOTE: Final = Note.__struct_fields__
-_LANE: Final = ("recipient", "body")
+_LANE: Final = ("recipient", "body", "released", "offered")
 _SNAPSHOT: Final = ("id", "body", "used_at")
 
 
@@ -86,12 +87,12 @@ class Writer:
         """Tell whether a second look may help.
 
         Raises:
-            StoreLost: the epoch is old.
+            StoreLost: the worker is not on the list any more.
         """
         if isinstance(error, asyncpg.CheckViolationError):
             return await self._days.forgotten(connection, error)
         if error.sqlstate == sql.REFUSED and error.args[0] == sql.OWNER:
-            raise _lost(epoch) from None
+            raise lost(epoch) from None
         # Somebody else was first with a key, an event or a change; or a partner's word has U+0000,
         # which is left out then: it must not stay unsettled for ever.
         passing = (asyncpg.UniqueViolationError, asyncpg.CharacterNotInRepertoireError)
@@ -165,7 +166,7 @@ class Sight(msgspec.Struct, frozen=True):
 
 
 async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
-    parts = [Part("epoch", {})]
+    parts = [Part("epoch", {"epoch": batch.epoch})]
     if batch.accepts:
         pairs = accepting.pairs(batch.accepts)
         own = {"ids": [member.message.id for member in batch.accepts]}
@@ -180,7 +181,7 @@ async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
     values = await sql.look(connection, parts)
     found = dict(zip((part.name for part in parts), values, strict=True))
     if found["epoch"] != batch.epoch:
-        raise _lost(batch.epoch)
+        raise lost(batch.epoch)
     return Sight(
         accepting.Known(
             _IDS.decode(found.get("known_ids", "[]")),
@@ -301,12 +302,15 @@ def _kept(batch: Batch, notes: Sequence[Note], used: set[str]) -> list[Part]:
     if used:
         parts.append(Part("touch_snapshots", {"id": sorted(used), "now": batch.now}))
     if batch.lanes:
-        lanes = {each.recipient: rows.lane_row(each) for each in batch.lanes}
+        lanes = {
+            each.recipient: (
+                *rows.lane_row(each),
+                each.recipient in batch.released,
+                each.recipient in batch.offered,
+            )
+            for each in batch.lanes
+        }
         parts.append(Part("save_lanes", columns(_LANE, list(lanes.values()))))
     if notes:
         parts.append(Part("append_notes", columns(_NOTE, [rows.note_row(each) for each in notes])))
     return parts
-
-
-def _lost(epoch: int) -> StoreLost:
-    return StoreLost(f"epoch {epoch} is old: somebody else owns the store")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -15,6 +16,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.search import Found, Search, Total
+from holdfast.model.worker import UNNAMED, Ownership, Worker
 from holdfast.store import (
     Batch,
     Committed,
@@ -24,9 +26,9 @@ from holdfast.store import (
     EventQuery,
     Later,
     Note,
-    Ownership,
     Pruned,
     Retention,
+    SoleWorker,
     Space,
     Step,
 )
@@ -41,7 +43,7 @@ WAL_PAGES: Final = 4_096
 """Size of the write-ahead log (16 MiB) from which it is carried over to the file."""
 
 
-class SqliteStore:
+class SqliteStore(SoleWorker):
     """The embedded store; made by `open` or `over`.
 
     Four connections, each with its thread, so that none waits for another: one writes, one reads
@@ -184,9 +186,10 @@ class SqliteStore:
         """Return what a lane may send next: pending, `due_at <= now`, not excluded."""
         return await self._engine.run(partial(reading.due, query=query))
 
-    async def due_lanes(self) -> list[tuple[str, int]]:
-        """Return every recipient with pending deliveries and its lowest `due_at`."""
-        return await self._engine.run(reading.due_lanes)
+    async def due_lanes(self, among: Collection[str] | None = None) -> list[tuple[str, int]]:
+        """Return recipients (of these) with pending deliveries, each with its lowest `due_at`."""
+        found = await self._engine.run(reading.due_lanes)
+        return found if among is None else [each for each in found if each[0] in among]
 
     async def later(self, recipient: str, now: int, limit: int) -> Later:
         """Return what of a lane is due after `now`; no more than `limit` rows are looked at."""
@@ -241,16 +244,16 @@ class SqliteStore:
 
     # Lanes
 
-    async def acquire(self, now: int) -> Ownership:
+    async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become the owner of all lanes: raise the epoch, mark the store as in use."""
-        del now  # an epoch needs no time while one process owns everything
-        return await self._writer.run(_acquire)
+        del worker  # there is no other whom it would interest
+        return await self._writer.run(partial(_acquire, now=now))
 
     async def lane_states(self) -> list[LaneState]:
         """Return every saved lane."""
         return await self._engine.run(reading.lane_states)
 
-    async def release(self, epoch: int) -> None:
+    async def leave(self, epoch: int) -> None:
         """Say goodbye: everything in flight is settled or given back."""
         await self._writer.run(partial(_release, epoch=epoch))
 
@@ -354,11 +357,11 @@ def _checkpoint(connection: apsw.Connection) -> None:
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
-def _acquire(connection: apsw.Connection) -> Ownership:
+def _acquire(connection: apsw.Connection, now: int) -> Ownership:
     with transaction(connection):
         epoch, clean = one(connection, "owner")
         change(connection, "acquire")
-    return Ownership(epoch + 1, clean=bool(clean))
+    return Ownership(epoch + 1, clean=bool(clean), now=now)
 
 
 def _release(connection: apsw.Connection, epoch: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -14,6 +14,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.search import Found, Search, Total
+from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
 from holdfast.store import (
     Batch,
     Committed,
@@ -23,7 +24,6 @@ from holdfast.store import (
     EventQuery,
     Later,
     Note,
-    Ownership,
     Pruned,
     Retention,
     Space,
@@ -203,9 +203,9 @@ class FaultyStore:
         """Return what a lane may send next."""
         return await self._read(lambda: self.inner.due(query))
 
-    async def due_lanes(self) -> list[tuple[str, int]]:
-        """Return every recipient with pending deliveries and its lowest `due_at`."""
-        return await self._read(self.inner.due_lanes)
+    async def due_lanes(self, among: Collection[str] | None = None) -> list[tuple[str, int]]:
+        """Return the recipients with pending deliveries, each with its lowest `due_at`."""
+        return await self._read(lambda: self.inner.due_lanes(among))
 
     async def later(self, recipient: str, now: int, limit: int) -> Later:
         """Return what of a lane is due after `now`."""
@@ -245,22 +245,51 @@ class FaultyStore:
         full = self._clock.monotonic() < self._faults.full_until
         return Space(0, 0 if full else ROOM)
 
-    async def acquire(self, now: int) -> Ownership:
-        """Become the owner."""
-        return await self._read(lambda: self._acquire(now), fails=False)
+    async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
+        """Become a worker."""
+        return await self._read(lambda: self._join(now, worker), fails=False)
 
-    async def _acquire(self, now: int) -> Ownership:
-        ownership = await self.inner.acquire(now)
+    async def _join(self, now: int, worker: Worker) -> Ownership:
+        ownership = await self.inner.join(now, worker)
         self._owned(ownership.epoch)
         return ownership
+
+    async def renew(self, epoch: int, load: Load, now: int) -> int:
+        """Extend the lease."""
+        return await self._read(lambda: self.inner.renew(epoch, load, now))
+
+    async def survey(self) -> Survey:
+        """Return who is there."""
+        return await self._read(self.inner.survey)
+
+    async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
+        """Take workers off the list."""
+        return await self._read(lambda: self.inner.expel(epochs))
+
+    async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
+        """Become the owner of lanes."""
+        return await self._read(lambda: self.inner.acquire(epoch, recipients))
+
+    async def owners(self) -> dict[str, int]:
+        """Return who owns what."""
+        return await self._read(self.inner.owners)
+
+    async def notify(self, hints: Sequence[Hint]) -> None:
+        """Tell the others, or lose it."""
+        if not self._faults.strikes(Fault.WAKE_UP):
+            await self.inner.notify(hints)
+
+    async def hints(self) -> tuple[Hint, ...]:
+        """Wait for hints."""
+        return await self.inner.hints()
 
     async def lane_states(self) -> list[LaneState]:
         """Return every saved lane."""
         return await self._read(self.inner.lane_states)
 
-    async def release(self, epoch: int) -> None:
+    async def leave(self, epoch: int) -> None:
         """Say goodbye."""
-        await self._read(lambda: self.inner.release(epoch), fails=False)
+        await self._read(lambda: self.inner.leave(epoch), fails=False)
         self.released = True
 
     async def events(self, query: EventQuery) -> list[Event]:

@@ -2,10 +2,11 @@
 
 A store proves itself by a subclass in its tests:
 
-    class TestMyStore(StoreSuite):
+    class TestMyStore(StoreSuite, OwningSuite):
         @pytest.fixture
         async def store(self) -> AsyncIterator[Store]: ...
 
+with `OwningSuite` when one process owns everything, with `LeasingSuite` when workers share it.
 The fixture gives an empty store and closes it. The suite needs pytest with pytest-asyncio in auto
 mode.
 """
@@ -13,12 +14,14 @@ mode.
 from holdfast.testing.store_suite.accepting import AcceptingSuite
 from holdfast.testing.store_suite.following import FollowingSuite
 from holdfast.testing.store_suite.keeping import KeepingSuite
+from holdfast.testing.store_suite.leasing import LeasingSuite
+from holdfast.testing.store_suite.owning import OwningSuite
 from holdfast.testing.store_suite.reading import ReadingSuite
 from holdfast.testing.store_suite.searching import SearchingSuite
 from holdfast.testing.store_suite.sums import SumsSuite
 from holdfast.testing.store_suite.transiting import TransitingSuite
 
-__all__ = ["StoreSuite"]
+__all__ = ["LeasingSuite", "OwningSuite", "StoreSuite"]
 
 
 class StoreSuite(

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from holdfast.errors import StoreError, StoreLost
+from holdfast.errors import StoreError
 from holdfast.model.delivery import Verb
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, Accepted, Batch, Counts, Note
+from holdfast.store import Accept, Accepted, Counts, Note
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
 
@@ -150,14 +150,6 @@ class AcceptingSuite(Suite):
         assert await case.store.counts() == {}
         (answer,), _ = await case.commit(accepts=(good,))
         assert not answer.duplicate
-
-    async def test_an_old_epoch_writes_nothing(self, case: Case) -> None:
-        """After a take-over the former owner is refused."""
-        await case.store.acquire(NOW)
-        member = _accept(case)
-        with pytest.raises(StoreLost):
-            await case.store.commit(Batch(case.epoch, NOW, accepts=(member,)))
-        assert await case.store.message(member.message.id) is None
 
     async def test_large_batches_are_written_wholly(self, case: Case) -> None:
         """A thousand messages in one commit all arrive."""

@@ -1,5 +1,6 @@
 """What the tests of the suite are made of: values in order, and short ways to commit them."""
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import pytest
 from holdfast.model.attempt import Attempt, NextAction, Partner, Result, Trigger
 from holdfast.model.delivery import BANDS, TRANSITIONS, Delivery, Status, Verb
 from holdfast.model.message import NEVER, Message
+from holdfast.model.worker import Ownership
 from holdfast.store import (
     Accept,
     Accepted,
@@ -17,7 +19,6 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     Note,
-    Ownership,
     Store,
     Transition,
 )
@@ -36,17 +37,20 @@ class Case:
         store: the store under test.
         epoch: of the owner.
         now: time of the commits; tests set it.
+        ids: numbers that no two values share.
     """
 
-    def __init__(self, store: Store, ownership: Ownership) -> None:
+    def __init__(
+        self, store: Store, ownership: Ownership, ids: Iterator[int] | None = None
+    ) -> None:
         self.store = store
         self.epoch = ownership.epoch
         self.now = NOW
-        self._ids = count(1)
+        self.ids = ids or count(1)
 
     def message(self, **fields: Any) -> Message:
         """Return a new message without key; `fields` override."""
-        number = next(self._ids)
+        number = next(self.ids)
         message = Message(
             id=f"msg_{number:032x}",
             account="acme",
@@ -69,7 +73,7 @@ class Case:
     def delivery(self, message: Message, **fields: Any) -> Delivery:
         """Return a new delivery of a message, due now; `fields` override."""
         delivery = Delivery(
-            id=f"dlv_{next(self._ids):032x}",
+            id=f"dlv_{next(self.ids):032x}",
             message_id=message.id,
             account=message.account,
             flow=message.flow,
@@ -87,7 +91,7 @@ class Case:
     def attempt(self, delivery: Delivery, result: Result, **fields: Any) -> Attempt:
         """Return a try of a delivery; `fields` override."""
         attempt = Attempt(
-            event_id=f"evt_{next(self._ids):032x}",
+            event_id=f"evt_{next(self.ids):032x}",
             original_event_id="evt_first",
             delivery_id=delivery.id,
             message_id=delivery.message_id,
@@ -205,4 +209,4 @@ class Suite:
     @pytest.fixture
     async def case(self, store: Store) -> Case:
         """Return the store, owned."""
-        return Case(store, await store.acquire(NOW))
+        return Case(store, await store.join(NOW))

@@ -1,8 +1,8 @@
-"""Ownership, lanes, notes, documents and retention."""
+"""Lanes, notes, documents and retention."""
 
 import pytest
 
-from holdfast.errors import Conflict, StoreLost
+from holdfast.errors import Conflict
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import Breaker, BreakerState, LaneState
@@ -24,29 +24,13 @@ LATER = NOW + 10 * DAY
 
 
 class KeepingSuite(Suite):
-    """`acquire`, `release`, `lane_states`, `notes`, documents, `prune`, `space`."""
-
-    async def test_each_owner_gets_a_higher_epoch(self, store: Store) -> None:
-        """`clean` says whether the owner before said goodbye."""
-        first = await store.acquire(NOW)
-        second = await store.acquire(NOW)
-        await store.release(second.epoch)
-        third = await store.acquire(NOW)
-        assert first.epoch < second.epoch < third.epoch
-        assert (first.clean, second.clean, third.clean) == (True, False, True)
-
-    async def test_only_the_owner_can_release(self, case: Case) -> None:
-        """An old owner's goodbye does not make the new one's end look clean."""
-        newer = await case.store.acquire(NOW)
-        with pytest.raises(StoreLost):
-            await case.store.release(case.epoch)
-        assert not (await case.store.acquire(NOW)).clean
-        assert newer.epoch > case.epoch
+    """`lane_states`, `notes`, documents, `prune`, `space`."""
 
     async def test_lanes_are_kept_as_they_were_saved(self, case: Case) -> None:
         """The last save of a lane wins."""
         breaker = Breaker(BreakerState.OPEN, since=NOW, window=2**40, rate_before=0.1)
         lane = LaneState("north", breaker, paused="because", disabled=("a",), revision=2)
+        await case.store.acquire(case.epoch, ("north", "east"))
         await case.commit(lanes=(LaneState("north", revision=1), LaneState("east")))
         await case.commit(lanes=(lane,))
         found = {each.recipient: each for each in await case.store.lane_states()}

@@ -12,6 +12,8 @@ FROM (
         ORDER BY due_at
         LIMIT 1
     ) AS earliest
-    WHERE c.pending > 0
+    WHERE
+        c.pending > 0
+        AND c.recipient = ANY(:among::text[]) -- ?among
     GROUP BY c.recipient
 ) AS found

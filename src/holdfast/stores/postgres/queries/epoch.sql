@@ -1,2 +1,2 @@
--- Who owns the lanes.
-SELECT epoch FROM holdfast.owner
+-- Whether a worker is on the list.
+SELECT epoch FROM holdfast.workers WHERE epoch = :epoch::bigint

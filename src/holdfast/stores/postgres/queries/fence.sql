@@ -1,2 +1,6 @@
--- The owner's row, locked against a take-over until the transaction has ended; none: it is lost.
-SELECT shift FROM holdfast.owner WHERE epoch = :epoch::bigint FOR SHARE
+-- The worker's row, kept on the list until the transaction has ended; none: it was taken off.
+SELECT w.epoch, o.shift
+FROM holdfast.workers AS w
+CROSS JOIN holdfast.owner AS o
+WHERE w.epoch = :epoch::bigint
+FOR KEY SHARE OF w

@@ -1,20 +1,28 @@
 -- Remove messages with their deliveries, unless somebody wants one again meanwhile, and count
--- these as pruned. Of a message whose key is kept longer the row stays.
+-- these as pruned. Of a message whose key is kept longer the row stays. The deliveries are looked
+-- at once they are locked: another worker may have returned one to its lane a moment ago.
 WITH
+locked AS MATERIALIZED (
+    SELECT id, message_id, recipient, status, ended_at
+    FROM holdfast.deliveries
+    WHERE message_id = ANY(:ids::text[])
+    ORDER BY id
+    FOR UPDATE
+),
 gone AS MATERIALIZED (
     SELECT m.id
     FROM holdfast.messages AS m
     WHERE
         m.id = ANY(:ids::text[])
         AND NOT EXISTS (
-            SELECT 1 FROM holdfast.deliveries AS d
+            SELECT 1 FROM locked AS d
             WHERE d.message_id = m.id AND (d.status = 'pending' OR d.ended_at >= :before::bigint)
         )
 ),
 deleted AS (
-    DELETE FROM holdfast.deliveries AS d USING gone
-    WHERE d.message_id = gone.id
-    RETURNING d.id, d.recipient, d.status
+    DELETE FROM holdfast.deliveries AS d USING locked, gone
+    WHERE d.id = locked.id AND locked.message_id = gone.id
+    RETURNING locked.id, locked.recipient, locked.status
 ),
 forgotten AS (
     DELETE FROM holdfast.search_tokens AS k USING deleted

@@ -1,0 +1,126 @@
+"""Workers that share a store, and which of them owns which lane."""
+
+import msgspec
+
+from holdfast.model.lane import LaneState
+
+LEASE_MS = 10_000
+"""A worker that was not heard of for so long has lost its lanes."""
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process tells of itself when it begins to work.
+
+    Attributes:
+        name: for people; need not be unique.
+        host: the machine.
+        pid: its process.
+        version: of Holdfast.
+        slots: sends at once; its share of the lanes is in proportion.
+        lease_ms: how long it is believed to live after it was last heard of.
+    """
+
+    name: str = ""
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    slots: int = 1
+    lease_ms: int = LEASE_MS
+
+
+UNNAMED = Worker()
+"""A process that tells nothing of itself."""
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a worker tells with every renewal: its slots, and how many of them are in use."""
+
+    slots: int
+    in_flight: int = 0
+    leaving: bool = False
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A worker as the others see it. Instants in store time, ms since the epoch.
+
+    Attributes:
+        epoch: names this life of the process; later ones have higher numbers.
+        lease_until: it has lost its lanes when it is not heard of until then.
+        lanes: how many it owns.
+        leaving: it gives its lanes away.
+    """
+
+    epoch: int
+    worker: Worker
+    started_at: int
+    lease_until: int
+    lanes: int
+    in_flight: int = 0
+    leaving: bool = False
+
+
+class Ownership(msgspec.Struct, frozen=True, gc=False):
+    """The right to run lanes; every commit carries `epoch`.
+
+    Attributes:
+        epoch: fences: what comes with one that was taken away is refused.
+        clean: the last owner of everything said goodbye (never False where lanes are shared:
+            there each lane tells for itself).
+        now: store time, ms since the epoch.
+        shared: lanes must be acquired, and other workers own others.
+    """
+
+    epoch: int
+    clean: bool
+    now: int = 0
+    shared: bool = False
+
+
+class Acquired(msgspec.Struct, frozen=True):
+    """A lane that is ours now.
+
+    Attributes:
+        state: what was saved of it; `stamp` says until when a lost owner may have sent.
+        clean: its last owner gave it away. False: reservations of that owner are forfeit.
+        due_at: lowest due time of its pending deliveries, `NEVER`: none.
+    """
+
+    state: LaneState
+    clean: bool
+    due_at: int
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """Who is there and what waits without an owner.
+
+    Attributes:
+        now: store time, ms since the epoch.
+        members: every worker that has not left, by epoch; also those whose lease has ended.
+        free: lanes that no worker owns and that have pending deliveries or were offered.
+    """
+
+    now: int
+    members: tuple[Member, ...]
+    free: tuple[str, ...] = ()
+
+    def living(self) -> tuple[Member, ...]:
+        """Return the workers whose lease has not ended."""
+        return tuple(each for each in self.members if each.lease_until > self.now)
+
+    def lost(self) -> tuple[int, ...]:
+        """Return the epochs of those that were not heard of in time."""
+        return tuple(each.epoch for each in self.members if each.lease_until <= self.now)
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """A wake-up for other workers; it may get lost.
+
+    Attributes:
+        recipient: a lane in which something changed; "": lanes or workers came or went.
+        delivery_id: what changed; "": something new may be due.
+        missed: hints may have been lost: anything may have changed.
+    """
+
+    recipient: str = ""
+    delivery_id: str = ""
+    missed: bool = False

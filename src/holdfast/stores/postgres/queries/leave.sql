@@ -1,0 +1,2 @@
+-- Say goodbye.
+DELETE FROM holdfast.workers WHERE epoch = :epoch::bigint RETURNING 1

@@ -1,0 +1,2 @@
+-- Wake others up.
+SELECT pg_notify('holdfast', :payload::text)

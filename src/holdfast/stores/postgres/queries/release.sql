@@ -1,2 +1,0 @@
--- Say goodbye.
-UPDATE holdfast.owner SET clean = true WHERE epoch = :epoch::bigint RETURNING 1
