@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEV := $(VENV)/.dev
 
-.PHONY: help run test check bench lab docs lock clean format
+.PHONY: help run console test check bench lab docs lock clean format
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(VENV)/.run: requirements/run.txt pyproject.toml
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Holdfast needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
@@ -21,14 +21,18 @@ $(DEV): $(VENV)/.run requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
-run: $(VENV)/.run  ## start Holdfast with four simulated partners and a stream of leads
+run: console  ## start Holdfast with four simulated partners and a stream of leads
 	$(BIN)/holdfast demo
 
-check: $(DEV)  ## lint, types, unit tests: under two minutes
+console: $(VENV)/.run  ## build the web console's bundle, when its sources changed
+	$(BIN)/python console/build.py
+
+check: $(DEV) console  ## lint, types, unit tests: under two minutes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python console/build.py check
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
 test: check  ## everything, with real processes, servers and simulations
@@ -42,6 +46,7 @@ lab: $(DEV)  ## simulate every scenario and policy: an hour; writes docs/explana
 
 docs: $(DEV)  ## regenerate the generated pages and the OpenAPI file
 	$(BIN)/python docs/generate.py
+	$(BIN)/python console/build.py client
 
 lock: $(DEV)  ## resolve the requirement files anew
 	$(BIN)/python -m pip install --quiet uv
@@ -52,4 +57,4 @@ format: $(DEV)  ## rewrite the code in the house format
 	$(BIN)/ruff format .
 
 clean:  ## remove what these commands made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf console/node_modules src/holdfast/api/bundle $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,12 +7,21 @@ from litestar.types import ASGIApp
 
 from holdfast.api import stream
 from holdfast.api.body import Gone, Receive, Scope, Send
+from holdfast.api.console import Console
 from holdfast.api.facade import Facade, Views
 from holdfast.api.guard import Guard, Headers
 from holdfast.api.intake import IntakeDoor, respond
 from holdfast.api.problem import MEDIA_TYPE, Refused, encode, problem_of
 from holdfast.api.request import Asked
-from holdfast.api.routes import deliveries, journal, messages, recipients, signals, system
+from holdfast.api.routes import (
+    deliveries,
+    journal,
+    messages,
+    overview,
+    recipients,
+    signals,
+    system,
+)
 from holdfast.api.schema import openapi
 from holdfast.config import Config
 
@@ -23,13 +32,14 @@ HANDLERS: Final = (
     *journal.HANDLERS,
     *signals.HANDLERS,
     *system.HANDLERS,
+    *overview.HANDLERS,
 )
 ACTION_BYTES: Final = 256 * 1024
 """Largest body of an action; a policy with many rules fits."""
 
 
 class Api:
-    """The API: the guard, then intake and the stream, then the framework's routes.
+    """The API: the console, the guard, then intake and the stream, then the framework's routes.
 
     Args:
         facade: the engine.
@@ -40,12 +50,16 @@ class Api:
         self._guard = Guard(config.server)
         self._intake = IntakeDoor(facade.intake, facade.views, config)
         self._stream = stream.StreamDoor(facade.broadcast)
+        self._console = Console()
         self._routes: ASGIApp = _routes(facade)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"] in system.OPEN_PATHS:
             await self._routes(scope, receive, send)  # type: ignore[arg-type]
+            return
+        if self._console.wants(scope):
+            await self._console(scope, send)
             return
         headers: Headers = dict(scope["headers"])
         try:

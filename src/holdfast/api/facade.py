@@ -10,6 +10,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
+from holdfast.model.overview import Overview
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
@@ -184,6 +185,10 @@ class Views(Protocol):
 
     async def signals(self) -> list[Signal]:
         """Return the numbers from outside, by name."""
+        ...
+
+    def overview(self) -> Overview:
+        """Return the whole worker at a glance."""
         ...
 
     async def ready(self) -> bool:

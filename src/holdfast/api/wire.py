@@ -316,6 +316,7 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str
     account: str
     description: str
+    zone: str
     endpoints: list[EndpointView]
     breaker: BreakerState
     since: Instant | None
@@ -465,6 +466,7 @@ def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
         RecipientView,
         lane,
         description=description,
+        zone=configured.zone if configured else "UTC",
         endpoints=endpoints,
         gates=gates,
         drain=None if lane.drain is None else show(DrainView, lane.drain),

@@ -19,6 +19,7 @@ from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
 from holdfast.engine.fields import Fields
 from holdfast.engine.fleet import Fleet
+from holdfast.engine.glance import Glance
 from holdfast.engine.inflow import Inflow
 from holdfast.engine.intake import Intake
 from holdfast.engine.lane import Lane
@@ -30,6 +31,7 @@ from holdfast.engine.meter import Meter
 from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.signals import Signals
+from holdfast.engine.trend import Trend
 from holdfast.engine.views import Views, lane_words
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
@@ -230,7 +232,7 @@ class Engine:
         self.sampler = Sampler(
             self.clock,
             self._probe,
-            queue=self._queue_sample,
+            queue=self.queue_sample,
             busy=lambda: self.dispatcher.unsettled / settings.max_in_flight,
             publish=self.writer.snapshot,
         )
@@ -318,7 +320,8 @@ class Engine:
             reserve_bytes=self._reserve,
             refresh=self._refresh,
         )
-        self._loops = [self.pruner, self.rescuer, self.expiry, self.watch]
+        self.trend = Trend(self.clock, self.meter, self.intake)
+        self._loops = [self.pruner, self.rescuer, self.expiry, self.watch, self.trend]
         self.views = Views(
             self.store,
             self.vault,
@@ -331,6 +334,9 @@ class Engine:
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
             arrivals=self.inflow.rate,
+            glance=Glance(
+                self, slots=self.settings.max_in_flight, started_at=self.clock.now()
+            ),
             fields=fields,
         )
         self.broadcast = Broadcast(
@@ -468,7 +474,8 @@ class Engine:
         self.inflow.looked(self.counts, self.clock.now())
         return sum(counts.pending for counts in self.counts.values())
 
-    def _queue_sample(self, now: int) -> QueueSample:
+    def queue_sample(self, now: int) -> QueueSample:
+        """Return the state of the queue."""
         oldest = min((lane.head_due() for lane in self.dispatcher.lanes.values()), default=NEVER)
         return QueueSample(
             active=self.dispatcher.unsettled,

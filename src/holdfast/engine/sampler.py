@@ -97,6 +97,7 @@ class Sampler:
         self._id = ""
         self._at = -EVERY_MS
         self._number = 0
+        self._looked_at = -EVERY_MS
         self._system = SystemSample(0.0, 0.0, 0.0, 0.0, 0, 0.0)
 
     def current(self, now: int, prefix: str) -> str:
@@ -105,8 +106,7 @@ class Sampler:
             self._at = now
             self._number += 1
             self._id = f"ctx_{prefix}_{self._number:x}"
-            busy = round(self._busy(), 3)
-            self._system = self._probe(busy)
+            self._look(now)
             body = msgspec.json.encode(Sample(now, self._system, self._queue(now)))
             self._publish(Snapshot(self._id, body))
         return self._id
@@ -115,3 +115,13 @@ class Sampler:
         """Return the machine's part of a sample that is at most a second old."""
         self.current(now, prefix)
         return self._system
+
+    def look(self, now: int) -> SystemSample:
+        """Return a look at the machine that is at most a second old; no event will name it."""
+        if abs(now - self._looked_at) >= EVERY_MS:
+            self._look(now)
+        return self._system
+
+    def _look(self, now: int) -> None:
+        self._looked_at = now
+        self._system = self._probe(round(self._busy(), 3))

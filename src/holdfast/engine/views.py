@@ -8,6 +8,7 @@ from holdfast.clock import Clock
 from holdfast.engine import outlook, why
 from holdfast.engine.book import Book
 from holdfast.engine.fields import Fields
+from holdfast.engine.glance import Glance
 from holdfast.engine.lane import Lane
 from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
@@ -15,6 +16,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
+from holdfast.model.overview import Overview
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.stream import LaneWord
@@ -41,6 +43,7 @@ class Views:
         signals: returns the numbers from outside, by name.
         arrivals: returns the new deliveries per second of a lane, None: not measured yet.
         fields: knows the search fields of payloads.
+        glance: looks at the whole worker.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class Views:
         signals: Callable[[], Mapping[str, Signal]],
         arrivals: Callable[[str], float | None],
         fields: Fields,
+        glance: Glance,
     ) -> None:
         self._fields = fields
+        self._glance = glance
         self._arrivals = arrivals
         self._signals = signals
         self._store = store
@@ -156,6 +161,10 @@ class Views:
     def metrics(self) -> str:
         """Return the counters in Prometheus text format."""
         return self._metrics()
+
+    def overview(self) -> Overview:
+        """Return the whole worker at a glance."""
+        return self._glance.overview(self._clock.now())
 
     async def lanes(self) -> list[LaneView]:
         """Return the lane of every recipient, by name."""

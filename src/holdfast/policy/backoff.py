@@ -74,6 +74,21 @@ def schedule(policy: Policy, retries: int) -> list[float]:
     return [_base(policy, *_phase(policy, n)) for n in range(1, retries + 1)]
 
 
+def windows(policy: Policy, retries: int) -> list[Jitter]:
+    """Return the window of the delay before each of retries 1 to `retries`, in ms.
+
+    Where a delay depends on the one before (decorrelated), the widest windows are told: each
+    follows the longest delay before it. Adaptive is told as without learned hazards.
+    """
+    found: list[Jitter] = []
+    last = 0
+    for n in range(1, retries + 1):
+        one = plan(policy, n, last, Random(0))  # noqa: S311  # only its window is used
+        found.append(Jitter(low_ms=one.low_ms, high_ms=one.high_ms, draw_ms=one.high_ms))
+        last = one.high_ms
+    return found
+
+
 def _phase(policy: Policy, n: int) -> tuple[Phase | None, int]:
     """Find the phase of retry `n` and the retry's number within it; None: not hybrid."""
     if policy.strategy is not Strategy.HYBRID:

@@ -14,6 +14,7 @@ from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
+from holdfast.model.overview import Overview
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total, of_message
@@ -391,6 +392,21 @@ class MemoryEngine:
         if recipient not in self._lanes:
             raise NotFound(f"no recipient {recipient!r}")
         return self._lanes[recipient]
+
+    def overview(self) -> Overview:
+        """Return what can be counted here."""
+        pending = sum(one.status is Status.PENDING for one in self._deliveries.values())
+        return Overview(
+            at=self._now,
+            active=0,
+            depth=pending,
+            by_priority={"high": 0, "normal": pending, "low": 0},
+            oldest_due_ms=0,
+            lanes={"closed": len(self._lanes)},
+            windows=(),
+            points=(),
+            workers=(),
+        )
 
     async def ready(self) -> bool:
         """Tell whether the store takes writes."""

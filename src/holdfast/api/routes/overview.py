@@ -1,0 +1,49 @@
+"""The whole at a glance: overview, workers, and what holds for the steps of a flow."""
+
+from litestar import get
+from litestar.params import FromPath
+
+from holdfast.api import wire, wire_overview
+from holdfast.api.problem import unknown
+from holdfast.api.request import Asked, facade_of, query_of
+from holdfast.policy import precedence
+
+
+@get("/v1/overview")
+async def show_overview(request: Asked) -> wire_overview.OverviewView:
+    """Show how everything does: now, over the last 1, 5, 15 and 60 minutes, and as points.
+
+    Rates and latencies are this worker's since its start; each window says how much it covers.
+    """
+    query_of(request, wire.Nothing)
+    return wire_overview.overview(facade_of(request).views.overview())
+
+
+@get("/v1/workers")
+async def list_workers(request: Asked) -> wire.Page[wire_overview.WorkerView]:
+    """List the workers with their load."""
+    query_of(request, wire.Nothing)
+    found = facade_of(request).views.overview().workers
+    return wire.Page([wire_overview.worker(one) for one in found])
+
+
+@get("/v1/flows/{flow:str}", opt={"query": wire_overview.PolicyQuery})
+async def show_flow(request: Asked, flow: FromPath[str]) -> wire_overview.FlowDetail:
+    """Show a flow with the resolved policy of each step, the origin of each field, the schedule.
+
+    The schedule assumes sends that take no time on an open lane; a lane may send later.
+    """
+    asked = query_of(request, wire_overview.PolicyQuery)
+    catalog = facade_of(request).views.catalog
+    if flow not in catalog.flows:
+        raise unknown("flow", flow, list(catalog.flows))
+    found = catalog.flows[flow]
+    steps = []
+    for one in found.steps:
+        recipient = catalog.recipients[one.recipient]
+        policy = precedence.resolve(catalog, flow=found, step=one, recipient=recipient)
+        steps.append(wire_overview.step(one, recipient, policy, asked.retries))
+    return wire_overview.flow(found, steps)
+
+
+HANDLERS = (show_overview, list_workers, show_flow)
