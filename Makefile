@@ -18,7 +18,7 @@ $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	touch $@
 
 $(DEV): $(VENV)/.run requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	touch $@
 
 run: console  ## start Holdfast with four simulated partners and a stream of leads
@@ -50,7 +50,7 @@ docs: $(DEV)  ## regenerate the generated pages and the OpenAPI file
 
 lock: $(DEV)  ## resolve the requirement files anew
 	$(BIN)/python -m pip install --quiet uv
-	for set in run build dev; do $(BIN)/uv pip compile requirements/$$set.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$set.txt; done
+	for set in run build dev; do $(BIN)/uv pip compile requirements/$$set.in --override requirements/override.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$set.txt; done
 
 format: $(DEV)  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .

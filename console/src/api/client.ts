@@ -1,0 +1,77 @@
+/** The typed client: sends the token and the actor's name, and turns every problem into one error. */
+
+import createClient, { type Middleware } from "openapi-fetch";
+import { prefs } from "../app/prefs";
+import { connection } from "./connection";
+import type { paths } from "./schema";
+import type { Problem } from "./types";
+
+const TOKEN = "holdfast-token";
+const SLOW_MS = 20_000;
+
+/** What the API refused, or that it did not answer. */
+export class Refusal extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly problem: Problem | null,
+  ) {
+    super(message);
+    this.name = "Refusal";
+  }
+}
+
+/** The token lives as long as the tab; it is never written to disk by us. */
+export const token = {
+  get: (): string | null => sessionStorage.getItem(TOKEN),
+  set: (value: string): void => sessionStorage.setItem(TOKEN, value),
+  clear: (): void => sessionStorage.removeItem(TOKEN),
+};
+
+const identity: Middleware = {
+  onRequest({ request }) {
+    const held = token.get();
+    if (held) request.headers.set("Authorization", `Bearer ${held}`);
+    if (request.method !== "GET") request.headers.set("Holdfast-Actor", prefs.get().actor);
+    return request;
+  },
+};
+
+/** Fetch with a limit, telling the connection how it went. */
+async function send(request: Request): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(request, { signal: AbortSignal.timeout(SLOW_MS) });
+  } catch (error) {
+    const slow = error instanceof DOMException && error.name === "TimeoutError";
+    const detail = slow ? `no answer within ${SLOW_MS / 1000} s` : "Holdfast cannot be reached";
+    connection.failed(detail);
+    throw new Refusal(detail, 0, null);
+  }
+  if (response.status === 401) connection.locked("");
+  else if (response.status >= 500) connection.failed(`it answers ${response.status}`);
+  else connection.answered();
+  return response;
+}
+
+export const client = createClient<paths>({ baseUrl: location.origin, fetch: send });
+client.use(identity);
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Return the data of an answer, or throw its problem as a `Refusal`. */
+export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await answer;
+  if (response.ok && data !== undefined) return data;
+  const problem = isProblem(error) ? error : null;
+  const text = problem?.detail ?? `the API answered ${response.status}`;
+  throw new Refusal(text, response.status, problem);
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === "object" && value !== null && "detail" in value && "code" in value;
+}

@@ -1,0 +1,19 @@
+/** Addresses of pages; names and ids are encoded in one place. */
+
+export const links = {
+  lane: (name: string): string => `/lanes/${encodeURIComponent(name)}`,
+  delivery: (id: string): string => `/deliveries/${encodeURIComponent(id)}`,
+  message: (id: string): string => `/messages/${encodeURIComponent(id)}`,
+  flow: (name: string): string => `/flows/${encodeURIComponent(name)}`,
+  deliveries: (filter: Record<string, string>): string =>
+    `/deliveries?${new URLSearchParams(filter)}`,
+  events: (filter: Record<string, string>): string => `/events?${new URLSearchParams(filter)}`,
+  audit: (subject: string): string => `/audit?${new URLSearchParams({ subject })}`,
+};
+
+/** Where an id or a name that somebody typed leads. */
+export function place(typed: string): string | null {
+  const text = typed.trim();
+  if (/^dlv_[0-9a-f]{32}$/.test(text)) return links.delivery(text);
+  return /^msg_[0-9a-f]{32}$/.test(text) ? links.message(text) : null;
+}

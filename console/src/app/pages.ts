@@ -1,0 +1,78 @@
+/** The pages: where they are, how they are called, and in which order people look for them. */
+
+import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+
+export interface PageEntry {
+  path: string;
+  /** Name in navigation and palette; a page without one is reached from others. */
+  name?: string;
+  /** After `g`, for the keyboard. */
+  key?: string;
+  group?: "Now" | "Set-up" | "Record";
+  page: LazyExoticComponent<ComponentType>;
+}
+
+export const PAGES: PageEntry[] = [
+  {
+    path: "/",
+    name: "Overview",
+    key: "o",
+    group: "Now",
+    page: lazy(() => import("../pages/Overview")),
+  },
+  {
+    path: "/lanes",
+    name: "Lanes",
+    key: "l",
+    group: "Now",
+    page: lazy(() => import("../pages/Lanes")),
+  },
+  { path: "/lanes/:name", page: lazy(() => import("../pages/Lane")) },
+  {
+    path: "/deliveries",
+    name: "Deliveries",
+    key: "d",
+    group: "Now",
+    page: lazy(() => import("../pages/Deliveries")),
+  },
+  { path: "/deliveries/:id", page: lazy(() => import("../pages/Delivery")) },
+  { path: "/messages/:id", page: lazy(() => import("../pages/Message")) },
+  {
+    path: "/flows",
+    name: "Flows",
+    key: "f",
+    group: "Set-up",
+    page: lazy(() => import("../pages/Flows")),
+  },
+  { path: "/flows/:name", page: lazy(() => import("../pages/Flow")) },
+  {
+    path: "/workers",
+    name: "Workers",
+    key: "w",
+    group: "Set-up",
+    page: lazy(() => import("../pages/Workers")),
+  },
+  {
+    path: "/events",
+    name: "Events",
+    key: "e",
+    group: "Record",
+    page: lazy(() => import("../pages/Events")),
+  },
+  {
+    path: "/audit",
+    name: "Audit",
+    key: "a",
+    group: "Record",
+    page: lazy(() => import("../pages/Audit")),
+  },
+  {
+    path: "/settings",
+    name: "Settings",
+    key: "s",
+    group: "Set-up",
+    page: lazy(() => import("../pages/Settings")),
+  },
+];
+
+export const GROUPS = ["Now", "Record", "Set-up"] as const;

@@ -1,0 +1,384 @@
+/** Everything at a glance: what fails and why, how much waits, how fast it goes (S1.60-S1.67). */
+
+import { Link } from "wouter";
+import { useDead, useNewest, useOverview, useRecipients } from "../api/queries";
+import type { Delivery, Overview as Glance, Recipient, Window, Worker } from "../api/types";
+import { links } from "../app/links";
+import { PageHead } from "../app/PageHead";
+import { headline } from "../logic/headline";
+import { bytes, count, percent, plural, rate, span } from "../logic/numbers";
+import { patterns } from "../logic/patterns";
+import { short } from "../logic/words";
+import { LaneTable } from "../parts/LaneTable";
+import { Plot } from "../parts/Plot";
+import { Section } from "../parts/Section";
+import { Asked, Empty, Loading } from "../parts/States";
+import { Time } from "../time/Time";
+
+const EVENTS = 500;
+const DEAD = 200;
+const SHOWN = 6;
+
+export default function Overview() {
+  const overview = useOverview();
+  const lanes = useRecipients();
+  return (
+    <>
+      <PageHead title="Overview">{lanes.data && <Saying lanes={lanes.data} />}</PageHead>
+      <Asked query={overview}>
+        {(glance) => (
+          <>
+            <Figures glance={glance} lanes={lanes.data ?? []} />
+            <Plots glance={glance} />
+          </>
+        )}
+      </Asked>
+      <Section title="Lanes" note="Trouble first" className="wide">
+        <Asked query={lanes}>
+          {(found) =>
+            found.length > 0 ? (
+              <LaneTable lanes={found} />
+            ) : (
+              <Empty title="No recipient is configured">
+                Recipients and flows stand in <code>holdfast.toml</code>.
+              </Empty>
+            )
+          }
+        </Asked>
+      </Section>
+      <div className="halves">
+        <Failing />
+        <Review />
+      </div>
+      {overview.data && (
+        <Section title="Resources" note={plural(overview.data.workers.length, "worker")}>
+          {overview.data.workers.map((worker) => (
+            <Resources key={worker.id} worker={worker} />
+          ))}
+        </Section>
+      )}
+    </>
+  );
+}
+
+/** The first sentence, with links to the lanes that it speaks of. */
+function Saying({ lanes }: { lanes: Recipient[] }) {
+  const said = headline(lanes);
+  const of = (wanted: keyof Recipient) =>
+    lanes.reduce((sum, lane) => sum + Number(lane[wanted]), 0);
+  const ended = of("discarded") + of("pruned");
+  const parts = of("delivered") + of("pending") + of("dead") + ended;
+  return (
+    <>
+      <p className={`saying tone-${said.tone}`}>
+        {said.text}
+        {said.lanes.length > 0 && ": "}
+        {said.lanes.slice(0, 5).map((name, index) => (
+          <span key={name}>
+            {index > 0 && ", "}
+            <Link href={links.lane(name)}>{name}</Link>
+          </span>
+        ))}
+        {said.lanes.length > 5 && ` and ${said.lanes.length - 5} more`}
+      </p>
+      <p className="sums num muted">
+        {count(of("created"))} accepted = {count(of("delivered"))} delivered +{" "}
+        {count(of("pending"))} waiting + {count(of("dead"))} in review + {count(ended)} discarded
+        {parts === of("created") ? "" : " (does not add up)"}
+      </p>
+    </>
+  );
+}
+
+function windowOf(glance: Glance, minutes: number): Window | undefined {
+  return glance.windows.find((one) => one.minutes === minutes);
+}
+
+function share(found: Window | undefined): string {
+  return found && found.tries > 0 ? percent(found.successes / found.tries) : "–";
+}
+
+function perSecond(number: number, found: Window | undefined): string {
+  return found && found.covered_ms > 0 ? rate((number / found.covered_ms) * 1000) : "–";
+}
+
+interface FigureProps {
+  name: string;
+  value: string;
+  href?: string;
+  details: [name: string, value: string][];
+}
+
+function Figure({ name, value, href, details }: FigureProps) {
+  return (
+    <div className="figure">
+      <dt>{href ? <Link href={href}>{name}</Link> : name}</dt>
+      <dd className="figure-value num">{value}</dd>
+      {details.map(([label, text]) => (
+        <dd key={label} className="figure-detail num">
+          <span>{label}</span> {text}
+        </dd>
+      ))}
+    </div>
+  );
+}
+
+function Figures({ glance, lanes }: { glance: Glance; lanes: Recipient[] }) {
+  const [one, five, quarter, hour] = [1, 5, 15, 60].map((minutes) => windowOf(glance, minutes));
+  const dead = lanes.reduce((sum, lane) => sum + lane.dead, 0);
+  const priority = (name: string) => count(glance.by_priority[name] ?? 0);
+  return (
+    <dl className="figures">
+      <Figure
+        name="Waiting"
+        href={links.deliveries({ status: "pending" })}
+        value={count(glance.depth)}
+        details={[
+          ["high", priority("high")],
+          ["normal", priority("normal")],
+          ["low", priority("low")],
+        ]}
+      />
+      <Figure
+        name="Sending now"
+        value={count(glance.active)}
+        details={[
+          ["of slots", count(glance.workers.reduce((sum, each) => sum + each.slots, 0))],
+          ["oldest due", glance.oldest_due_ms > 0 ? span(glance.oldest_due_ms) : "–"],
+        ]}
+      />
+      <Figure
+        name="Tries that succeed"
+        value={share(five)}
+        details={[
+          ["1 min", share(one)],
+          ["15 min", share(quarter)],
+          ["60 min", share(hour)],
+        ]}
+      />
+      <Figure
+        name="Delivered per second"
+        value={perSecond(one?.successes ?? 0, one)}
+        details={[
+          ["tries", perSecond(one?.tries ?? 0, one)],
+          ["coming in", perSecond(one?.accepted ?? 0, one)],
+        ]}
+      />
+      <Figure
+        name="Answer time"
+        value={latency(five?.p50_ms)}
+        details={[
+          ["median of", "5 min"],
+          ["95 of 100 below", latency(five?.p95_ms)],
+        ]}
+      />
+      <Figure
+        name="In review"
+        href={links.deliveries({ status: "dead" })}
+        value={count(dead)}
+        details={[["lanes", count(lanes.filter((lane) => lane.dead > 0).length)]]}
+      />
+    </dl>
+  );
+}
+
+function latency(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? "–" : span(ms);
+}
+
+function Plots({ glance }: { glance: Glance }) {
+  const points = glance.points;
+  const times = points.map((point) => Date.parse(point.at ?? ""));
+  const each = (number: (point: (typeof points)[number]) => number) =>
+    points.map((point) => (number(point) / point.span_ms) * 1000);
+  return (
+    <div className="halves">
+      <Section title="Tries">
+        <Plot
+          title="Per second"
+          times={times}
+          stacked
+          show={(value) => (value === 0 ? "0" : rate(value))}
+          series={[
+            { name: "succeeded", tone: "ok", values: each((point) => point.successes) },
+            {
+              name: "failed",
+              tone: "bad",
+              dashed: true,
+              values: each((point) => point.tries - point.successes),
+            },
+          ]}
+        />
+      </Section>
+      <Section title="Answer time">
+        <Plot
+          title="Duration of a send"
+          times={times}
+          show={(value) => (value === 0 ? "0" : span(value))}
+          series={[
+            { name: "median", tone: "main", values: points.map((point) => point.p50_ms) },
+            {
+              name: "95 of 100 below",
+              tone: "quiet",
+              dashed: true,
+              values: points.map((point) => point.p95_ms),
+            },
+          ]}
+        />
+      </Section>
+    </div>
+  );
+}
+
+function Failing() {
+  const events = useNewest({}, EVENTS);
+  const found = events.data ? patterns(events.data) : null;
+  return (
+    <Section
+      title="What fails"
+      note={events.data ? `in the newest ${plural(events.data.length, "try", "tries")}` : ""}
+    >
+      {found === null && <Loading lines={4} />}
+      {found?.length === 0 && <Empty title="Nothing failed" />}
+      {found !== null && found.length > 0 && (
+        <div className="table-wrap">
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col" className="right">
+                  Times
+                </th>
+                <th scope="col">Recipient</th>
+                <th scope="col" className="grow">
+                  Reason
+                </th>
+                <th scope="col" className="right">
+                  Last
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.slice(0, SHOWN).map((pattern) => (
+                <tr key={pattern.key}>
+                  <td className="right num">{count(pattern.count)}</td>
+                  <td>
+                    <Link href={links.lane(pattern.recipient)}>{pattern.recipient}</Link>
+                  </td>
+                  <td className="grow">
+                    <Link
+                      href={links.delivery(pattern.sample)}
+                      className="clip"
+                      title={pattern.reason}
+                    >
+                      {pattern.reason}
+                    </Link>
+                    <span className="tag">{pattern.failureClass}</span>
+                  </td>
+                  <td className="right">
+                    <Time at={pattern.last} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Section>
+  );
+}
+
+/** The dead, by priority: what a person should look at first (S1.66). */
+function urgent(dead: Delivery[]): Delivery[] {
+  return [...dead].sort(
+    (a, b) => b.priority - a.priority || (b.ended_at ?? "").localeCompare(a.ended_at ?? ""),
+  );
+}
+
+function Review() {
+  const dead = useDead(DEAD);
+  const note =
+    dead.data?.length === DEAD
+      ? `highest priority of the newest ${DEAD}`
+      : "highest priority first";
+  return (
+    <Section
+      title="In review"
+      note={dead.data && dead.data.length > 0 ? note : ""}
+      actions={<Link href={links.deliveries({ status: "dead" })}>All in review</Link>}
+    >
+      <Asked query={dead} lines={4}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty title="Nothing needs a person" />
+          ) : (
+            <div className="table-wrap">
+              <table className="table">
+                <thead>
+                  <tr>
+                    <th scope="col">Delivery</th>
+                    <th scope="col">Recipient</th>
+                    <th scope="col" className="grow">
+                      Reason
+                    </th>
+                    <th scope="col" className="right">
+                      Priority
+                    </th>
+                    <th scope="col" className="right">
+                      Since
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {urgent(found)
+                    .slice(0, SHOWN)
+                    .map((delivery) => (
+                      <tr key={delivery.id}>
+                        <td>
+                          <Link href={links.delivery(delivery.id)} className="mono">
+                            {short(delivery.id)}
+                          </Link>
+                        </td>
+                        <td>{delivery.recipient}</td>
+                        <td className="grow">
+                          <span className="clip" title={delivery.reason ?? ""}>
+                            {delivery.reason ?? delivery.code}
+                          </span>
+                        </td>
+                        <td className="right num">{delivery.priority}</td>
+                        <td className="right">
+                          <Time at={delivery.ended_at} />
+                        </td>
+                      </tr>
+                    ))}
+                </tbody>
+              </table>
+            </div>
+          )
+        }
+      </Asked>
+    </Section>
+  );
+}
+
+export function Resources({ worker }: { worker: Worker }) {
+  const rows: [string, number, string][] = [
+    ["Processor", worker.cpu, `load ${worker.load.toFixed(2)} per core`],
+    ["Memory", worker.memory, `this process ${bytes(worker.process_memory)}`],
+    ["Disk", worker.disk, "used"],
+    ["Slots", worker.in_flight / worker.slots, `${worker.in_flight} of ${count(worker.slots)}`],
+  ];
+  return (
+    <div className="meters">
+      {rows.map(([name, value, note]) => (
+        <div key={name} className="meter-row">
+          <span>{name}</span>
+          <meter min={0} max={1} high={0.85} optimum={0.2} value={value} aria-label={name}>
+            {percent(value)}
+          </meter>
+          <span className="num right">{percent(value)}</span>
+          <span className="muted num">{note}</span>
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,98 @@
+/** Lanes as a table, trouble first: how each stands and why it waits. */
+
+import { Link } from "wouter";
+import type { Recipient } from "../api/types";
+import { links } from "../app/links";
+import { byTrouble, why } from "../logic/lanes";
+import { count } from "../logic/numbers";
+import { Time } from "../time/Time";
+import { BreakerLabel } from "./Status";
+
+export function LaneWhy({ lane }: { lane: Recipient }) {
+  const found = why(lane);
+  if (found === null) return <span className="muted">flows</span>;
+  return (
+    <>
+      <span className="clip" title={found.text}>
+        {found.text}
+      </span>
+      {found.until && (
+        <span className="why-until muted">
+          {found.untilWord} <Time at={found.until} as="until" zone={lane.zone} />
+        </span>
+      )}
+    </>
+  );
+}
+
+function Deliveries({ lane, status, number }: { lane: Recipient; status: string; number: number }) {
+  if (number === 0) return <span className="muted">0</span>;
+  return (
+    <Link href={links.deliveries({ status, recipient: lane.recipient })}>{count(number)}</Link>
+  );
+}
+
+export function LaneTable({ lanes }: { lanes: Recipient[] }) {
+  return (
+    <div className="table-wrap">
+      <table className="table stack-phone">
+        <caption className="sr-only">Lanes, those in trouble first</caption>
+        <thead>
+          <tr>
+            <th scope="col">Recipient</th>
+            <th scope="col">Breaker</th>
+            <th scope="col" className="grow">
+              Why it waits
+            </th>
+            <th scope="col" className="right">
+              Waiting
+            </th>
+            <th scope="col" className="right">
+              Sending
+            </th>
+            <th scope="col" className="right">
+              Delivered
+            </th>
+            <th scope="col" className="right">
+              In review
+            </th>
+            <th scope="col" className="right">
+              Last success
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {byTrouble(lanes).map((lane) => (
+            <tr key={lane.recipient}>
+              <th scope="row">
+                <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link>
+              </th>
+              <td data-label="Breaker">
+                <BreakerLabel breaker={lane.breaker} paused={lane.paused !== null} />
+              </td>
+              <td data-label="Why it waits" className="grow why-cell">
+                <LaneWhy lane={lane} />
+              </td>
+              <td data-label="Waiting" className="right num">
+                <Deliveries lane={lane} status="pending" number={lane.pending} />
+              </td>
+              <td data-label="Sending" className="right num">
+                {lane.in_flight}
+                <span className="muted">/{lane.concurrency}</span>
+              </td>
+              <td data-label="Delivered" className="right num">
+                {count(lane.delivered)}
+              </td>
+              <td data-label="In review" className="right num">
+                <Deliveries lane={lane} status="dead" number={lane.dead} />
+              </td>
+              <td data-label="Last success" className="right">
+                <Time at={lane.last_success_at} zone={lane.zone} none="never" />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
