@@ -7,6 +7,7 @@ export interface Pattern {
   recipient: string;
   failureClass: string;
   reason: string;
+  status: number | null;
   count: number;
   first: string;
   last: string;
@@ -20,7 +21,8 @@ export function patterns(events: RetryEvent[]): Pattern[] {
     if (event.outcome === "success" || event.outcome === "skip") continue;
     const failureClass = event.failure_class ?? event.error_details?.class ?? "unknown";
     const reason = told(event);
-    const key = [event.recipient, failureClass, reason].join("\u0000");
+    const status = event.error_details?.http_status;
+    const key = [event.recipient, failureClass, reason, status].join("\u0000");
     const at = event.retry_timestamp ?? "";
     const known = found.get(key);
     if (known === undefined) {
@@ -29,6 +31,7 @@ export function patterns(events: RetryEvent[]): Pattern[] {
         recipient: event.recipient,
         failureClass,
         reason,
+        status: status ?? null,
         count: 1,
         first: at,
         last: at,
@@ -43,8 +46,11 @@ export function patterns(events: RetryEvent[]): Pattern[] {
   return [...found.values()].sort((a, b) => b.count - a.count || b.last.localeCompare(a.last));
 }
 
-/** What an event says went wrong, in one line. */
+const STATUS = /^status=\d+: /;
+
+/** What an event says went wrong, in one line; its HTTP status is shown apart. */
 export function told(event: RetryEvent): string {
   const details = event.error_details;
-  return details?.message ?? details?.code ?? event.next_action.reason ?? event.outcome;
+  const said = details?.message ?? details?.code ?? event.next_action.reason ?? event.outcome;
+  return said.replace(STATUS, "");
 }

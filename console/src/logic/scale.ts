@@ -27,6 +27,11 @@ export interface Dot {
   y: number;
 }
 
+/** Sums of stretches as steps: each value holds from the end of the stretch before to its own. */
+export function steps(dots: Dot[]): Dot[] {
+  return dots.flatMap((dot, index) => [{ x: dots[index - 1]?.x ?? dot.x, y: dot.y }, dot]);
+}
+
 /** A line through dots; null breaks it. */
 export function line(dots: (Dot | null)[]): string {
   let open = false;

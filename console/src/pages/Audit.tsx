@@ -8,6 +8,7 @@ import { links, place } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { useParamState } from "../app/params";
 import { short } from "../logic/words";
+import { Scroll } from "../parts/Scroll";
 import { Asked, Empty } from "../parts/States";
 import { Time } from "../time/Time";
 
@@ -53,8 +54,8 @@ export default function Audit() {
 
 function Notes({ notes }: { notes: Note[] }) {
   return (
-    <div className="table-wrap">
-      <table className="table">
+    <Scroll label="Audit journal">
+      <table className="table stack-phone">
         <thead>
           <tr>
             <th scope="col">Time</th>
@@ -84,7 +85,7 @@ function Notes({ notes }: { notes: Note[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

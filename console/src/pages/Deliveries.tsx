@@ -4,19 +4,22 @@ import { Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { type MouseEvent, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { type DeliveriesFilter, useDeliveries, useFlows, useRecipients } from "../api/queries";
-import type { Delivery, FailureClass, Status } from "../api/types";
+import type { Delivery, FailureClass, Recipient, Status } from "../api/types";
 import { useKeys } from "../app/keys";
 import { links, place } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { type Params, useParamState } from "../app/params";
+import { why } from "../logic/lanes";
 import { count } from "../logic/numbers";
 import { SINCE_CHOICES, since } from "../logic/since";
 import { short } from "../logic/words";
 import { ManyBar } from "../parts/ManyBar";
+import { Scroll } from "../parts/Scroll";
 import { Empty, Loading, Trouble } from "../parts/States";
 import { StatusLabel } from "../parts/Status";
 import { useSelection } from "../parts/useSelection";
 import { Time } from "../time/Time";
+import { useNow } from "../time/useNow";
 
 const STATUSES: [string, string][] = [
   ["", "All"],
@@ -210,8 +213,9 @@ interface TableProps {
 }
 
 function DeliveryTable({ items, marked, cursor, toggle, all }: TableProps) {
+  const lanes = new Map((useRecipients().data ?? []).map((lane) => [lane.recipient, lane]));
   return (
-    <div className="table-wrap">
+    <Scroll label="Deliveries">
       <table className="table stack-phone">
         <caption className="sr-only">Deliveries, newest first</caption>
         <thead>
@@ -260,38 +264,53 @@ function DeliveryTable({ items, marked, cursor, toggle, all }: TableProps) {
                   onClick={(event: MouseEvent) => toggle(index, event.shiftKey)}
                 />
               </td>
-              <td data-label="Status">
+              <td>
                 <StatusLabel status={item.status} />
               </td>
-              <td data-label="Delivery">
+              <td>
                 <Link href={links.delivery(item.id)} className="mono" title={item.id}>
                   {short(item.id)}
                 </Link>
               </td>
-              <td data-label="Recipient">{item.recipient}</td>
-              <td data-label="Flow">{item.flow}</td>
-              <td data-label="Tries" className="right num">
+              <td>{item.recipient}</td>
+              <td data-label="flow">{item.flow}</td>
+              <td data-label="tries" className="right num">
                 {item.attempts}
               </td>
-              <td data-label="Last trouble" className="grow">
+              <td className="grow">
                 <LastTrouble item={item} />
               </td>
-              <td data-label="Next or ended" className="right">
+              <td data-label="next or ended" className="right">
                 {item.status === "pending" ? (
-                  <Time at={item.due_at} as="until" none="not by time alone" />
+                  <NextTry item={item} lane={lanes.get(item.recipient)} />
                 ) : (
                   <Time at={item.ended_at} />
                 )}
               </td>
-              <td data-label="Accepted" className="right">
+              <td data-label="accepted" className="right">
                 <Time at={item.created_at} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
+}
+
+/** When it goes next; what is due while its lane takes nothing waits for the lane. */
+function NextTry({ item, lane }: { item: Delivery; lane: Recipient | undefined }) {
+  const now = useNow();
+  const due = item.due_at !== null && Date.parse(item.due_at) <= now;
+  const reason = lane ? why(lane) : null;
+  if (due && reason) {
+    return (
+      <span className="tone-hold" title={reason.text}>
+        held by its lane
+      </span>
+    );
+  }
+  return <Time at={item.due_at} as="until" none="not by time alone" />;
 }
 
 function LastTrouble({ item }: { item: Delivery }) {

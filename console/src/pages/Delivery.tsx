@@ -146,7 +146,12 @@ function About({ delivery, zone }: { delivery: Shape; zone?: string }) {
     ["Priority", `${delivery.priority} of 9`],
     ["Generation", delivery.generation > 0 ? `${delivery.generation} (redriven)` : null],
     ["Last trouble", delivery.reason],
-    ["In doubt", delivery.in_doubt ? "a send may have arrived without an answer" : null],
+    [
+      "In doubt",
+      delivery.in_doubt && delivery.status !== "delivered"
+        ? "a send may have arrived without an answer"
+        : null,
+    ],
     ["Endpoint", delivery.endpoint],
     [
       "After",

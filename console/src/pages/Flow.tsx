@@ -8,6 +8,7 @@ import { PageHead } from "../app/PageHead";
 import { useParamState } from "../app/params";
 import { seconds } from "../logic/numbers";
 import { Schedule } from "../parts/Schedule";
+import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
 import { Asked, Empty } from "../parts/States";
 
@@ -115,16 +116,16 @@ const MEANINGS: Record<string, string> = {
 function PolicyTable({ policy }: { policy: StepPolicy["policy"] }) {
   const { origin, id: _, ...values } = policy;
   return (
-    <div className="table-wrap">
-      <table className="table">
+    <Scroll label="Policy">
+      <table className="table stack-phone">
         <thead>
           <tr>
             <th scope="col">Field</th>
+            <th scope="col">Value</th>
+            <th scope="col">Comes from</th>
             <th scope="col" className="grow">
               Meaning
             </th>
-            <th scope="col">Value</th>
-            <th scope="col">Comes from</th>
           </tr>
         </thead>
         <tbody>
@@ -135,15 +136,15 @@ function PolicyTable({ policy }: { policy: StepPolicy["policy"] }) {
                 <th scope="row">
                   <code>{name}</code>
                 </th>
+                <td className="num value">{shown(name, value)}</td>
+                <td data-label="from">{from}</td>
                 <td className="grow muted">{MEANINGS[name]}</td>
-                <td className="num">{shown(name, value)}</td>
-                <td>{from}</td>
               </tr>
             );
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

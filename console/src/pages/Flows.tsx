@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { useFlows } from "../api/queries";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
+import { Scroll } from "../parts/Scroll";
 import { Asked, Empty } from "../parts/States";
 
 export default function Flows() {
@@ -23,8 +24,8 @@ export default function Flows() {
               Flows stand in <code>holdfast.toml</code>.
             </Empty>
           ) : (
-            <div className="table-wrap">
-              <table className="table">
+            <Scroll label="Flows">
+              <table className="table stack-phone">
                 <thead>
                   <tr>
                     <th scope="col">Flow</th>
@@ -63,7 +64,7 @@ export default function Flows() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Asked>

@@ -151,7 +151,6 @@ function Body({ lane }: { lane: Recipient }) {
           <Forecast lane={lane} />
         </Section>
       </div>
-      <Tries lane={lane} />
       <div className="halves">
         <Section title="Prober and pacer">
           <Pace lane={lane} />
@@ -160,6 +159,7 @@ function Body({ lane }: { lane: Recipient }) {
           <Endpoints lane={lane} />
         </Section>
       </div>
+      <Tries lane={lane} />
     </>
   );
 }

@@ -14,6 +14,7 @@ import { type Act, ActDialog } from "../parts/ActDialog";
 import { Copy } from "../parts/Copy";
 import { Facts } from "../parts/Facts";
 import { Json } from "../parts/Json";
+import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
 import { Asked } from "../parts/States";
 import { StatusLabel } from "../parts/Status";
@@ -116,8 +117,8 @@ function Body({ message }: { message: Shape }) {
         )}
       </Section>
       <Section title="Deliveries">
-        <div className="table-wrap">
-          <table className="table">
+        <Scroll label="Deliveries of this message">
+          <table className="table stack-phone">
             <thead>
               <tr>
                 <th scope="col">Status</th>
@@ -153,7 +154,7 @@ function Body({ message }: { message: Shape }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Section>
     </>
   );

@@ -6,11 +6,14 @@ import type { Delivery, Overview as Glance, Recipient, Window, Worker } from "..
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { headline } from "../logic/headline";
+import { why } from "../logic/lanes";
 import { bytes, count, percent, plural, rate, span } from "../logic/numbers";
 import { patterns } from "../logic/patterns";
 import { short } from "../logic/words";
+import { Bar } from "../parts/Bar";
 import { LaneTable } from "../parts/LaneTable";
 import { Plot } from "../parts/Plot";
+import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
 import { Asked, Empty, Loading } from "../parts/States";
 import { Time } from "../time/Time";
@@ -81,12 +84,39 @@ function Saying({ lanes }: { lanes: Recipient[] }) {
         ))}
         {said.lanes.length > 5 && ` and ${said.lanes.length - 5} more`}
       </p>
+      <Whys lanes={lanes.filter((lane) => said.lanes.includes(lane.recipient))} />
       <p className="sums num muted">
-        {count(of("created"))} accepted = {count(of("delivered"))} delivered +{" "}
+        {count(of("created"))} deliveries = {count(of("delivered"))} delivered +{" "}
         {count(of("pending"))} waiting + {count(of("dead"))} in review + {count(ended)} discarded
         {parts === of("created") ? "" : " (does not add up)"}
       </p>
     </>
+  );
+}
+
+const EXPLAINED = 3;
+
+/** Why, in a line for each of the first lanes that the sentence names. */
+function Whys({ lanes }: { lanes: Recipient[] }) {
+  return (
+    <ul className="whys">
+      {lanes.slice(0, EXPLAINED).map((lane) => {
+        const found = why(lane);
+        return (
+          found && (
+            <li key={lane.recipient}>
+              <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link> {found.text};{" "}
+              {plural(lane.pending, "delivery waits", "deliveries wait")}
+              {found.until && (
+                <>
+                  , {found.untilWord} <Time at={found.until} as="until" zone={lane.zone} />
+                </>
+              )}
+            </li>
+          )
+        );
+      })}
+    </ul>
   );
 }
 
@@ -241,8 +271,8 @@ function Failing() {
       {found === null && <Loading lines={4} />}
       {found?.length === 0 && <Empty title="Nothing failed" />}
       {found !== null && found.length > 0 && (
-        <div className="table-wrap">
-          <table className="table">
+        <Scroll label="Failures that look alike">
+          <table className="table stack-phone">
             <thead>
               <tr>
                 <th scope="col" className="right">
@@ -265,14 +295,17 @@ function Failing() {
                     <Link href={links.lane(pattern.recipient)}>{pattern.recipient}</Link>
                   </td>
                   <td className="grow">
-                    <Link
-                      href={links.delivery(pattern.sample)}
-                      className="clip"
-                      title={pattern.reason}
-                    >
-                      {pattern.reason}
-                    </Link>
-                    <span className="tag">{pattern.failureClass}</span>
+                    <span className="came">
+                      {pattern.status && <span className="tag num">{pattern.status}</span>}
+                      <Link
+                        href={links.delivery(pattern.sample)}
+                        className="clip"
+                        title={pattern.reason}
+                      >
+                        {pattern.reason}
+                      </Link>
+                      <span className="tag hide-phone">{pattern.failureClass}</span>
+                    </span>
                   </td>
                   <td className="right">
                     <Time at={pattern.last} />
@@ -281,7 +314,7 @@ function Failing() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Section>
   );
@@ -311,8 +344,8 @@ function Review() {
           found.length === 0 ? (
             <Empty title="Nothing needs a person" />
           ) : (
-            <div className="table-wrap">
-              <table className="table">
+            <Scroll label="Deliveries in review">
+              <table className="table stack-phone">
                 <thead>
                   <tr>
                     <th scope="col">Delivery</th>
@@ -352,7 +385,7 @@ function Review() {
                     ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Asked>
@@ -372,9 +405,7 @@ export function Resources({ worker }: { worker: Worker }) {
       {rows.map(([name, value, note]) => (
         <div key={name} className="meter-row">
           <span>{name}</span>
-          <meter min={0} max={1} high={0.85} optimum={0.2} value={value} aria-label={name}>
-            {percent(value)}
-          </meter>
+          <Bar value={value} />
           <span className="num right">{percent(value)}</span>
           <span className="muted num">{note}</span>
         </div>

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useLastSuccess } from "../api/queries";
 import type { RetryEvent } from "../api/types";
 import { ALWAYS_DIFFERENT, diff } from "../logic/diff";
+import { Scroll } from "./Scroll";
 import { Loading } from "./States";
 
 type Against = "none" | "before" | "success";
@@ -47,7 +48,7 @@ function Changes({ old, now }: { old: RetryEvent; now: RetryEvent }) {
   const changes = diff(old, now, ALWAYS_DIFFERENT);
   if (changes.length === 0) return <p className="muted">Nothing that would explain it differs.</p>;
   return (
-    <div className="table-wrap">
+    <Scroll label="Differences">
       <table className="table diff">
         <thead>
           <tr>
@@ -68,6 +69,6 @@ function Changes({ old, now }: { old: RetryEvent; now: RetryEvent }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -7,6 +7,7 @@ import { span } from "../logic/numbers";
 import { told } from "../logic/patterns";
 import { nextWord, short } from "../logic/words";
 import { Time } from "../time/Time";
+import { Scroll } from "./Scroll";
 import { OutcomeLabel } from "./Status";
 
 interface Props {
@@ -18,8 +19,8 @@ interface Props {
 
 export function EventTable({ events, zone, without }: Props) {
   return (
-    <div className="table-wrap">
-      <table className="table">
+    <Scroll label="Retry events">
+      <table className="table stack-phone">
         <caption className="sr-only">Retry events, newest first</caption>
         <thead>
           <tr>
@@ -55,7 +56,7 @@ export function EventTable({ events, zone, without }: Props) {
                   {short(event.delivery_id)}
                 </Link>
               </td>
-              <td className="right num">
+              <td className="right num" data-label="try">
                 {event.attempt_number}
                 {event.generation > 0 && <span className="muted"> g{event.generation}</span>}
               </td>
@@ -65,15 +66,17 @@ export function EventTable({ events, zone, without }: Props) {
               <td className="grow">
                 <Came event={event} />
               </td>
-              <td className="right num">{span(event.latency_ms)}</td>
-              <td>
+              <td className="right num" data-label="took">
+                {span(event.latency_ms)}
+              </td>
+              <td data-label="next">
                 <Next event={event} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

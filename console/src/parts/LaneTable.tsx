@@ -6,11 +6,12 @@ import { links } from "../app/links";
 import { byTrouble, why } from "../logic/lanes";
 import { count } from "../logic/numbers";
 import { Time } from "../time/Time";
+import { Scroll } from "./Scroll";
 import { BreakerLabel } from "./Status";
 
 export function LaneWhy({ lane }: { lane: Recipient }) {
   const found = why(lane);
-  if (found === null) return <span className="muted">flows</span>;
+  if (found === null) return <span className="muted hide-phone">flows</span>;
   return (
     <>
       <span className="clip" title={found.text}>
@@ -34,7 +35,7 @@ function Deliveries({ lane, status, number }: { lane: Recipient; status: string;
 
 export function LaneTable({ lanes }: { lanes: Recipient[] }) {
   return (
-    <div className="table-wrap">
+    <Scroll label="Lanes">
       <table className="table stack-phone">
         <caption className="sr-only">Lanes, those in trouble first</caption>
         <thead>
@@ -67,32 +68,32 @@ export function LaneTable({ lanes }: { lanes: Recipient[] }) {
               <th scope="row">
                 <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link>
               </th>
-              <td data-label="Breaker">
+              <td>
                 <BreakerLabel breaker={lane.breaker} paused={lane.paused !== null} />
               </td>
-              <td data-label="Why it waits" className="grow why-cell">
+              <td className="grow why-cell">
                 <LaneWhy lane={lane} />
               </td>
-              <td data-label="Waiting" className="right num">
+              <td data-label="waiting" className="right num">
                 <Deliveries lane={lane} status="pending" number={lane.pending} />
               </td>
-              <td data-label="Sending" className="right num">
+              <td data-label="sending" className="right num">
                 {lane.in_flight}
                 <span className="muted">/{lane.concurrency}</span>
               </td>
-              <td data-label="Delivered" className="right num">
+              <td data-label="delivered" className="right num">
                 {count(lane.delivered)}
               </td>
-              <td data-label="In review" className="right num">
+              <td data-label="in review" className="right num">
                 <Deliveries lane={lane} status="dead" number={lane.dead} />
               </td>
-              <td data-label="Last success" className="right">
+              <td data-label="last success" className="right">
                 <Time at={lane.last_success_at} zone={lane.zone} none="never" />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

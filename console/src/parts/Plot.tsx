@@ -1,8 +1,9 @@
 /** Small plots over time, drawn as SVG: legible without colour, with the numbers beside them. */
 
+import { useElementSize } from "@mantine/hooks";
 import { type PointerEvent, useId, useRef, useState } from "react";
 import { usePrefs } from "../app/prefs";
-import { area, ceiling, type Dot, line, ticks, timeTicks } from "../logic/scale";
+import { area, ceiling, type Dot, line, steps, ticks, timeTicks } from "../logic/scale";
 import { clock, zoneName } from "../time/format";
 
 export interface Series {
@@ -25,7 +26,7 @@ interface Props {
   least?: number;
 }
 
-const WIDE = 640;
+const USUAL = 640;
 const HIGH = 150;
 const LEFT = 46;
 const BOTTOM = 20;
@@ -35,6 +36,8 @@ export function Plot({ title, times, series, stacked = false, show, least = 0 }:
   const [at, setAt] = useState<number | null>(null);
   const zone = zoneName(usePrefs().zone);
   const frame = useRef<SVGSVGElement>(null);
+  const box = useElementSize();
+  const wide = box.width || USUAL;
   const id = useId();
   const first = times[0];
   const last = times.at(-1);
@@ -43,22 +46,21 @@ export function Plot({ title, times, series, stacked = false, show, least = 0 }:
   }
   const layers = stacked ? stack(series) : series.map((one) => one.values);
   const top = ceiling(Math.max(least, ...layers.flat().map((value) => value ?? 0)));
-  const x = (time: number) => LEFT + ((time - first) / (last - first)) * (WIDE - LEFT - 4);
+  const x = (time: number) => LEFT + ((time - first) / (last - first)) * (wide - LEFT - 4);
   const y = (value: number) => TOP + (1 - value / top) * (HIGH - TOP - BOTTOM);
   const dots = (values: (number | null)[]) =>
     values.map((value, index) => dot(x(times[index] ?? first), value === null ? null : y(value)));
 
-  function pointed(event: PointerEvent) {
-    const box = frame.current?.getBoundingClientRect();
-    if (!box) return;
-    const wanted = ((event.clientX - box.left) / box.width) * WIDE;
+  const pointed = (event: PointerEvent) => {
+    const left = frame.current?.getBoundingClientRect().left ?? 0;
+    const wanted = event.clientX - left;
     const nearest = times.reduce<number>(
       (best, time, index) =>
         Math.abs(x(time) - wanted) < Math.abs(x(times[best] ?? first) - wanted) ? index : best,
       0,
     );
     setAt(nearest);
-  }
+  };
 
   const seen = at === null ? times.length - 1 : Math.min(at, times.length - 1);
   const seenAt = times[seen] ?? last;
@@ -78,9 +80,11 @@ export function Plot({ title, times, series, stacked = false, show, least = 0 }:
           ))}
         </span>
       </figcaption>
+      <div ref={box.ref} />
       <svg
         ref={frame}
-        viewBox={`0 0 ${WIDE} ${HIGH}`}
+        width={wide}
+        height={HIGH}
         role="img"
         aria-label={`${title}: ${series.map((one) => `${one.name} ${value(one.values.at(-1), show)}`).join(", ")} now`}
         onPointerMove={pointed}
@@ -88,27 +92,27 @@ export function Plot({ title, times, series, stacked = false, show, least = 0 }:
       >
         {ticks(top).map((tick) => (
           <g key={tick} className="grid">
-            <path d={`M${LEFT} ${y(tick)}H${WIDE - 4}`} />
+            <path d={`M${LEFT} ${y(tick)}H${wide - 4}`} />
             <text x={LEFT - 6} y={y(tick) + 4} textAnchor="end">
               {show(tick)}
             </text>
           </g>
         ))}
-        {timeTicks(first, last, 6).map((tick) => (
+        {timeTicks(first, last, wide < 480 ? 3 : 6).map((tick) => (
           <text key={tick} className="tick" x={x(tick)} y={HIGH - 5} textAnchor="middle">
             {clock(tick, zone).slice(0, last - first > 120_000 ? 5 : 8)}
           </text>
         ))}
         {series.map((one, index) => {
           const own = dots(layers[index] ?? []);
-          const below =
-            index === 0
-              ? times.map((time) => ({ x: x(time), y: y(0) }))
-              : whole(dots(layers[index - 1] ?? []));
+          const shape = stacked ? steps(whole(own)) : own;
+          const under = layers[index - 1] ?? times.map(() => 0);
           return (
             <g key={one.name} className={`plot-${one.tone}`}>
-              {stacked && <path className="fill" d={area(whole(own), below)} />}
-              <path className={one.dashed ? "line dashed" : "line"} d={line(own)} />
+              {stacked && (
+                <path className="fill" d={area(whole(shape), steps(whole(dots(under))))} />
+              )}
+              <path className={one.dashed ? "line dashed" : "line"} d={line(shape)} />
             </g>
           );
         })}

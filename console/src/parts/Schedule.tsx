@@ -1,5 +1,6 @@
 /** When retries go out, as a plot: each retry's window on one time axis, with the end of time. */
 
+import { useElementSize } from "@mantine/hooks";
 import type { StepPolicy } from "../api/types";
 import { seconds, span } from "../logic/numbers";
 import { ceiling } from "../logic/scale";
@@ -9,25 +10,28 @@ interface Props {
   schedule: StepPolicy["schedule"];
 }
 
-const WIDE = 720;
-const LEFT = 70;
+const USUAL = 720;
+const LEFT = 58;
 const RIGHT = 150;
 const ROW = 22;
 const MOST = 20;
 
 export function Schedule({ policy, schedule }: Props) {
+  const box = useElementSize();
+  const wide = box.width || USUAL;
   const shown = schedule.slice(0, MOST);
   const last = shown.at(-1);
   if (!last) return <p className="muted">No retry is allowed.</p>;
   const limit = policy.total_timeout * 1000;
   const within = last.latest_ms >= limit / 3;
   const top = ceiling(Math.max(within ? limit : 0, last.latest_ms, 1) / 1000) * 1000;
-  const x = (ms: number) => LEFT + (Math.min(ms, top) / top) * (WIDE - LEFT - RIGHT);
+  const x = (ms: number) => LEFT + (Math.min(ms, top) / top) * (wide - LEFT - RIGHT);
   const high = shown.length * ROW + 40;
   return (
     <figure className="plot schedule">
-      <svg viewBox={`0 0 ${WIDE} ${high}`} role="img" aria-label={told(shown)}>
-        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
+      <div ref={box.ref} />
+      <svg width={wide} height={high} role="img" aria-label={told(shown)}>
+        {(wide < 480 ? [0, 1] : [0, 0.25, 0.5, 0.75, 1]).map((share) => (
           <g key={share} className="grid">
             <path d={`M${x(top * share)} 4V${high - 26}`} />
             <text x={x(top * share)} y={high - 10} textAnchor="middle">
@@ -51,7 +55,7 @@ export function Schedule({ policy, schedule }: Props) {
                 className="range"
                 d={`M${x(one.earliest_ms)} ${y}H${Math.max(x(one.latest_ms), x(one.earliest_ms) + 2)}`}
               />
-              <text x={WIDE - RIGHT + 12} y={y + 4} className="num">
+              <text x={wide - RIGHT + 12} y={y + 4} className="num">
                 {one.low_ms === one.high_ms
                   ? `after ${span(one.low_ms)}`
                   : `after ${span(one.low_ms)} to ${span(one.high_ms)}`}

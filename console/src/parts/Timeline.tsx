@@ -91,7 +91,7 @@ function Details({ event, before, zone }: DetailsProps) {
             ["Code", details?.code],
             ["Triggered by", [event.trigger, event.trigger_detail].filter(Boolean).join(", ")],
             ["By", event.actor],
-            ["Because of", event.attempt_number > 0 ? event.failure_reason : null],
+            ["Cause", event.attempt_number > 0 ? event.failure_reason : null],
           ]}
         />
         <Facts
@@ -106,16 +106,11 @@ function Details({ event, before, zone }: DetailsProps) {
             ["Policy", policyOf(event)],
             ["Rules", event.rules.map((rule) => `${rule.rule}: ${rule.effect}`).join(", ")],
             ["Given back", event.refunded > 0 ? `${event.refunded} retries` : null],
-          ]}
-        />
-        <Facts
-          facts={[
             ["Breaker", text(partner, "breaker")],
-            ["Good answers", share(partner, "health")],
+            ["Health", share(partner, "health")],
             ["Connection", connection(network)],
             ["Waiting then", text(queue, "depth")],
             ["Processor", share(system, "cpu")],
-            ["Event", <code key="event">{event.event_id}</code>],
           ]}
         />
       </div>
@@ -126,6 +121,9 @@ function Details({ event, before, zone }: DetailsProps) {
         </>
       )}
       <Compare event={event} before={before} />
+      <p className="muted event-id">
+        Event <code>{event.event_id}</code>
+      </p>
     </div>
   );
 }
