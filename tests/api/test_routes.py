@@ -281,7 +281,6 @@ def test_bad_redrive_policy(
         ("GET", "/v1/recipients/nobody/breaker"),
         ("POST", "/v1/recipients/nobody/pause"),
         ("GET", "/v2/deliveries"),
-        ("GET", "/"),
     ],
 )
 def test_not_found(client: TestClient[Any], method: str, path: str) -> None:

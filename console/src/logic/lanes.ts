@@ -57,7 +57,9 @@ export function why(lane: Recipient): Why | null {
 }
 
 function recovering(lane: Recipient): string {
-  return lane.rate === null ? "recovering" : `recovering, at most ${lane.rate.toFixed(1)}/s`;
+  return lane.rate === null
+    ? "the rate rises step by step"
+    : `at most ${lane.rate.toFixed(1)}/s for now`;
 }
 
 function say(text: string, until: string | null = null, untilWord = ""): Why {

@@ -263,7 +263,7 @@ function Pace({ lane }: { lane: Recipient }) {
         ["Slots", `${lane.concurrency} at once, weight ${lane.weight}`],
         ["Usual failures", percent(lane.usual_failures)],
         ["Breaker since", <Time key="since" at={lane.since} zone={lane.zone} />],
-        ["Breaker reason", lane.reason],
+        ["Breaker reason", lane.breaker === "closed" ? null : lane.reason],
         ["Set by", lane.manual ? "a person" : null],
         [
           "Next probe",

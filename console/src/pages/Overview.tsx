@@ -105,7 +105,7 @@ function Whys({ lanes }: { lanes: Recipient[] }) {
         return (
           found && (
             <li key={lane.recipient}>
-              <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link> {found.text};{" "}
+              <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link>: {found.text};{" "}
               {plural(lane.pending, "delivery waits", "deliveries wait")}
               {found.until && (
                 <>

@@ -32,18 +32,22 @@ const LEFT = 46;
 const BOTTOM = 20;
 const TOP = 8;
 
-export function Plot({ title, times, series, stacked = false, show, least = 0 }: Props) {
+export function Plot(props: Props) {
+  if (props.times.length < 2) {
+    return <p className="plot-empty muted">The first points appear within ten seconds.</p>;
+  }
+  return <Drawing {...props} />;
+}
+
+function Drawing({ title, times, series, stacked = false, show, least = 0 }: Props) {
   const [at, setAt] = useState<number | null>(null);
   const zone = zoneName(usePrefs().zone);
   const frame = useRef<SVGSVGElement>(null);
   const box = useElementSize();
   const wide = box.width || USUAL;
   const id = useId();
-  const first = times[0];
-  const last = times.at(-1);
-  if (first === undefined || last === undefined || times.length < 2) {
-    return <p className="plot-empty muted">The first points appear within ten seconds.</p>;
-  }
+  const first = times[0] ?? 0;
+  const last = times.at(-1) ?? first + 1;
   const layers = stacked ? stack(series) : series.map((one) => one.values);
   const top = ceiling(Math.max(least, ...layers.flat().map((value) => value ?? 0)));
   const x = (time: number) => LEFT + ((time - first) / (last - first)) * (wide - LEFT - 4);

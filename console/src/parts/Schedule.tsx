@@ -17,14 +17,24 @@ const ROW = 22;
 const MOST = 20;
 
 export function Schedule({ policy, schedule }: Props) {
-  const box = useElementSize();
-  const wide = box.width || USUAL;
   const shown = schedule.slice(0, MOST);
   const last = shown.at(-1);
   if (!last) return <p className="muted">No retry is allowed.</p>;
+  return <Drawing policy={policy} schedule={schedule} shown={shown} end={last.latest_ms} />;
+}
+
+interface DrawingProps extends Props {
+  shown: Props["schedule"];
+  /** The latest start of the last retry that is shown, ms. */
+  end: number;
+}
+
+function Drawing({ policy, schedule, shown, end }: DrawingProps) {
+  const box = useElementSize();
+  const wide = box.width || USUAL;
   const limit = policy.total_timeout * 1000;
-  const within = last.latest_ms >= limit / 3;
-  const top = ceiling(Math.max(within ? limit : 0, last.latest_ms, 1) / 1000) * 1000;
+  const within = end >= limit / 3;
+  const top = ceiling(Math.max(within ? limit : 0, end, 1) / 1000) * 1000;
   const x = (ms: number) => LEFT + (Math.min(ms, top) / top) * (wide - LEFT - RIGHT);
   const high = shown.length * ROW + 40;
   return (

@@ -18,8 +18,7 @@ export function Scroll({ label, children }: { label: string; children: ReactNode
     <section
       ref={frame}
       className="table-wrap"
-      aria-label={label}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: only while it scrolls
+      aria-label={wider ? `${label}, table` : undefined}
       tabIndex={wider ? 0 : undefined}
     >
       {children}

@@ -115,10 +115,10 @@ function Details({ event, before, zone }: DetailsProps) {
         />
       </div>
       {details?.excerpt && (
-        <>
+        <div>
           <h3>Answer, masked</h3>
           <Json text={details.excerpt} label="Start of the answer, masked" />
-        </>
+        </div>
       )}
       <Compare event={event} before={before} />
       <p className="muted event-id">

@@ -44,13 +44,14 @@ class Api:
     Args:
         facade: the engine.
         config: token, names and limits.
+        console: the pages; default: those that came with the package.
     """
 
-    def __init__(self, facade: Facade, config: Config) -> None:
+    def __init__(self, facade: Facade, config: Config, console: Console | None = None) -> None:
         self._guard = Guard(config.server)
         self._intake = IntakeDoor(facade.intake, facade.views, config)
         self._stream = stream.StreamDoor(facade.broadcast)
-        self._console = Console()
+        self._console = console or Console()
         self._routes: ASGIApp = _routes(facade)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,167 @@
+/** The parts that people act with: dialogs, lists, states. */
+
+import { render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, test, vi } from "vitest";
+import { App } from "../app/App";
+import { prefs } from "../app/prefs";
+import Deliveries from "../pages/Deliveries";
+import { answering, delivery, event, id, lane, show } from "../test/render";
+import { ActDialog } from "./ActDialog";
+import { Gates } from "./Gates";
+import { Plot } from "./Plot";
+import { Timeline } from "./Timeline";
+
+describe("the dialog of an action", () => {
+  const act = (run: (reason: string) => Promise<unknown>) => ({
+    verb: "Redrive",
+    what: "dlv_1",
+    consequence: "It returns to its lane.",
+    done: "Returned",
+    run,
+  });
+
+  test("asks for a reason and does nothing without one", async () => {
+    const run = vi.fn(async () => undefined);
+    show(<ActDialog act={act(run)} close={() => undefined} />);
+    await userEvent.click(await screen.findByRole("button", { name: "Redrive" }));
+    expect(await screen.findByText(/Say why/)).toBeTruthy();
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  test("shows what the API said when it refused, and stays", async () => {
+    const close = vi.fn();
+    show(<ActDialog act={act(() => Promise.reject(new Error("it is delivered")))} close={close} />);
+    await userEvent.type(await screen.findByLabelText(/Reason/), "again");
+    await userEvent.click(screen.getByRole("button", { name: "Redrive" }));
+    expect(await screen.findByText("it is delivered")).toBeTruthy();
+    expect(close).not.toHaveBeenCalled();
+  });
+
+  test("sends the trimmed reason and closes", async () => {
+    const run = vi.fn(async () => undefined);
+    const close = vi.fn();
+    show(<ActDialog act={act(run)} close={close} />);
+    await userEvent.type(await screen.findByLabelText(/Reason/), "  mended  ");
+    await userEvent.click(screen.getByRole("button", { name: "Redrive" }));
+    await waitFor(() => expect(close).toHaveBeenCalled());
+    expect(run).toHaveBeenCalledWith("mended");
+  });
+});
+
+test("gates are listed in order; one without a time says so", () => {
+  show(
+    <Gates
+      gates={[
+        { gate: "paused", reason: "they asked" },
+        { gate: "backoff", until: "2020-01-01T00:00:00Z" },
+      ]}
+    />,
+  );
+  const items = screen.getAllByRole("listitem").map((item) => item.textContent);
+  expect(items[0]).toContain("Paused by a person");
+  expect(items[0]).toContain("not by time alone");
+  expect(items[1]).toContain("due now");
+});
+
+test("a plot says its newest values to those who cannot see it", () => {
+  show(
+    <Plot
+      title="Tries"
+      times={[0, 5000]}
+      series={[{ name: "good", tone: "ok", values: [1, 2] }]}
+      show={(value) => `${value}/s`}
+    />,
+  );
+  expect(screen.getByRole("img").getAttribute("aria-label")).toBe("Tries: good 2/s now");
+});
+
+test("the newest try is open, and holds between tries are told", () => {
+  show(
+    <Timeline
+      events={[
+        event({ position: 1 }),
+        event({ position: 2, attempt_number: 1, retry_timestamp: "2026-01-01T00:01:01.000Z" }),
+      ]}
+    />,
+  );
+  expect(screen.getByText(/1 min later/).textContent).toContain("2.0 s planned, 58 s held");
+  const open = screen.getAllByRole("button", { expanded: true });
+  expect(open).toHaveLength(1);
+});
+
+describe("the list of deliveries", () => {
+  const items = [3, 2, 1].map((number) =>
+    delivery({ id: id(number), status: number === 3 ? "pending" : "dead" }),
+  );
+  const reply = ({ path }: { path: string }) => {
+    if (path.startsWith("/v1/deliveries?")) return { body: { items, next_cursor: null } };
+    if (path === "/v1/recipients") return { body: { items: [lane()], next_cursor: null } };
+    if (path === "/v1/flows") return { body: { items: [], next_cursor: null } };
+    return { body: delivery({ status: "pending" }) };
+  };
+
+  test("the address holds the filter", async () => {
+    history.replaceState(null, "", "/deliveries?status=dead&recipient=acme");
+    const asked = answering(reply);
+    show(<Deliveries />);
+    await screen.findByText("all 3");
+    const list = asked.find((one) => one.path.startsWith("/v1/deliveries?"));
+    expect(list?.path).toContain("status=dead");
+    expect(list?.path).toContain("recipient=acme");
+    await userEvent.click(screen.getByRole("button", { name: "Delivered" }));
+    expect(location.search).toContain("status=delivered");
+    expect(location.search).toContain("recipient=acme");
+  });
+
+  test("keys mark rows, and only those that can take an action get it", async () => {
+    prefs.set({ actor: "ada" });
+    const asked = answering(reply);
+    show(<Deliveries />);
+    await screen.findByText("all 3");
+    await userEvent.keyboard("jxjjX");
+    const bar = screen.getByRole("toolbar");
+    expect(within(bar).getByText("3 marked")).toBeTruthy();
+    await userEvent.click(within(bar).getByRole("button", { name: "Redrive 2" }));
+    await userEvent.type(await screen.findByLabelText(/Reason/), "postal codes are new");
+    const dialog = within(screen.getByRole("dialog"));
+    await userEvent.click(dialog.getByRole("button", { name: "Redrive 2" }));
+    expect(await screen.findByText("2 of 2: 2 done, 0 refused")).toBeTruthy();
+    const sent = asked.filter((one) => one.method === "POST");
+    expect(sent.map((one) => one.path)).toEqual([
+      `/v1/deliveries/${id(2)}/redrive`,
+      `/v1/deliveries/${id(1)}/redrive`,
+    ]);
+    expect(sent[0]?.body).toEqual({ reason: "postal codes are new" });
+    expect(sent[0]?.headers.get("holdfast-actor")).toBe("ada");
+  });
+
+  test("nothing in review is good news", async () => {
+    history.replaceState(null, "", "/deliveries?status=dead");
+    answering((asked) =>
+      asked.path.startsWith("/v1/deliveries") ? { body: { items: [] } } : reply(asked),
+    );
+    show(<Deliveries />);
+    expect(await screen.findByText("Nothing is in review")).toBeTruthy();
+  });
+});
+
+describe("the application", () => {
+  test("asks for a token when the API wants one, and tells a wrong one", async () => {
+    answering(() => ({
+      status: 401,
+      body: { detail: "the bearer token is missing", code: "UNAUTHORIZED" },
+    }));
+    render(<App />);
+    await userEvent.type(await screen.findByLabelText(/Token/), "wrong");
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    expect(await screen.findByText("This token is not accepted.")).toBeTruthy();
+    expect(sessionStorage.length).toBe(0);
+  });
+
+  test("says since when what is shown is old", async () => {
+    answering(() => ({ status: 503, body: { detail: "no", code: "STORE" } }));
+    render(<App />);
+    expect(await screen.findByText(/No good answer/)).toBeTruthy();
+  });
+});

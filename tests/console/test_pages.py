@@ -1,0 +1,229 @@
+"""The console in a real browser, in front of a real Holdfast whose partners fail and recover."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from conftest import AXE, SHOTS, Call, Open, demo, polled
+from playwright.sync_api import Browser, Page, Response, expect
+
+pytestmark = pytest.mark.slow
+
+PAGES: Final = {
+    "overview": "/",
+    "lanes": "/lanes",
+    "lane": "/lanes/flaky",
+    "deliveries": "/deliveries?recipient=flaky",
+    "review": "/deliveries?status=dead",
+    "delivery": "/deliveries/{dead}",
+    "pending": "/deliveries/{pending}",
+    "message": "/messages/{message}",
+    "flows": "/flows",
+    "flow": "/flows/leads?step=to-flaky",
+    "events": "/events",
+    "audit": "/audit",
+    "workers": "/workers",
+    "settings": "/settings",
+    "nowhere": "/no/such/page",
+}
+LOOKS: Final[dict[str, dict[str, Any]]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+
+
+@pytest.fixture(scope="session")
+def ids(call: Call) -> dict[str, str]:
+    """Return a dead and a pending delivery and a message, and an audit line about the first."""
+    dead = polled(lambda: call("/v1/deliveries?status=dead&limit=1")["items"])[0]
+    pending = polled(lambda: call("/v1/deliveries?status=pending&recipient=sleeper")["items"])[-1]
+    call("/v1/recipients/acme/pause", {"reason": "to have a line in the journal"})
+    call("/v1/recipients/acme/resume", {"reason": "enough"})
+    return {"dead": dead["id"], "pending": pending["id"], "message": dead["message_id"]}
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing on the page is loading."""
+    expect(page.get_by_text("Loading", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_is_accessible(open_page: Open, ids: dict[str, str], look: str) -> None:
+    """Axe finds nothing serious on any page, in both themes and on a phone; nothing overflows."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page = open_page("/", bypass_csp=True, **LOOKS[look])  # axe is a script of the test's own
+    base = page.url.rstrip("/")
+    found: list[str] = []
+    for name, path in PAGES.items():
+        page.goto(base + path.format(**ids))
+        page.get_by_role("heading", level=1).first.wait_for()
+        settled(page)
+        page.screenshot(path=SHOTS / f"{name}-{look}.png", full_page=True)
+        page.evaluate(AXE.read_text())
+        seen = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            f"{name}: {one['id']}: {one['nodes'][0]['html'][:200]}"
+            for one in seen["violations"]
+            if one["impact"] in {"serious", "critical"}
+        ]
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        found += [f"{name}: {wide} px too wide"] * (wide > 0)
+    assert found == []
+
+
+def test_the_overview_tells_what_fails(open_page: Open, call: Call) -> None:
+    """The first page names the recipient that is down, says why, and agrees with the API."""
+    call("/v1/recipients/sleeper/breaker/open", {"reason": "the browser test"})
+    try:
+        page = open_page("/")
+        saying = page.locator(".saying")
+        expect(saying).to_contain_text("sleeper")
+        expect(page.locator(".whys")).to_contain_text("the browser test")
+        expect(page.get_by_role("row").filter(has_text="sleeper").first).to_contain_text("open")
+        expect(page.locator(".figure").filter(has_text="Tries that succeed")).to_contain_text("%")
+        page.get_by_role("link", name="sleeper").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("sleeper")
+    finally:
+        call("/v1/recipients/sleeper/breaker/reset", {"reason": "the browser test is over"})
+
+
+def test_a_lane_is_paused_and_resumed(open_page: Open, call: Call) -> None:
+    """Pause and resume go through the dialog, reach the engine, and stand in the audit page."""
+    page = open_page("/lanes/acme")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Say why")).to_be_visible()
+    page.get_by_label("Reason").fill("they asked for an hour")
+    page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert call("/v1/recipients/acme")["paused"] == "they asked for an hour"
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Reason").fill("the hour is over")
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    assert call("/v1/recipients/acme")["paused"] is None
+    page.goto(page.url.replace("/lanes/acme", "/audit?subject=acme"))
+    expect(page.get_by_text("they asked for an hour")).to_be_visible()
+
+
+def test_keys_alone_bring_a_delivery_home(open_page: Open, call: Call) -> None:
+    """Without a mouse: palette, list, mark, redrive with a reason; the engine has a generation."""
+    page = open_page("/")
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Page, lane").fill("in review")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/deliveries\?status=dead"))
+    page.locator("tbody tr").first.wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_role("toolbar")).to_contain_text("1 marked")
+    marked = page.locator("tbody tr[aria-selected=true]").get_attribute("id") or ""
+    page.get_by_role("toolbar").get_by_role("button", name="Redrive").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Reason").wait_for()
+    page.keyboard.type("postal codes are new")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 1: 1 done, 0 refused")).to_be_visible()
+    delivery = call(f"/v1/deliveries/{marked.removeprefix('row-')}")
+    assert delivery["generation"] == 1
+
+
+def test_a_delivery_tells_its_story(open_page: Open, call: Call) -> None:
+    """Every try is a line; a failure can be compared with the last success; curl is copied."""
+
+    def retried() -> Any:
+        found = call("/v1/deliveries?recipient=flaky&status=delivered&limit=500")["items"]
+        return next((one for one in found if one["attempts"] > 1), None)
+
+    delivery = polled(retried)
+    page = open_page(
+        f"/deliveries/{delivery['id']}", permissions=["clipboard-read", "clipboard-write"]
+    )
+    lines = page.locator(".try-line")
+    expect(lines).to_have_count(delivery["attempts"])
+    lines.first.click()
+    page.get_by_role("button", name="the last success to flaky").click()
+    difference = page.locator(".compare").first
+    expect(difference).to_contain_text("error_details.http_status")
+    page.get_by_role("button", name="Copy as curl").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f"Idempotency-Key: {delivery['id']}" in copied
+
+
+def test_links_hold_all_state(open_page: Open) -> None:
+    """A filter is in the address; opening that address shows the same, also after a reload."""
+    page = open_page("/deliveries")
+    page.get_by_role("button", name="Delivered").click()
+    page.get_by_label("Recipient", exact=True).select_option("acme")
+    expect(page).to_have_url(re.compile(r"status=delivered.*recipient=acme"))
+    page.reload()
+    expect(page.get_by_role("button", name="Delivered")).to_have_attribute("aria-pressed", "true")
+    rows = page.locator("tbody tr")
+    rows.first.wait_for()
+    assert all("acme" in text for text in rows.all_inner_texts())
+
+
+def test_zones_change_every_instant(open_page: Open) -> None:
+    """The switch of the zone changes instants at once and is kept."""
+    page = open_page("/audit", timezone_id="Pacific/Kiritimati")
+    first = page.locator("tbody time").first
+    local = first.inner_text()
+    page.get_by_label("Time zone of all instants").select_option("utc")
+    expect(first).not_to_have_text(local)
+    page.reload()
+    expect(page.get_by_label("Time zone of all instants")).to_have_value("utc")
+
+
+def test_a_store_that_is_gone_is_said(browser: Browser, tmp_path: Path) -> None:
+    """When Holdfast stops, what is on screen stays and is marked as old."""
+    context = browser.new_context()
+    with demo(tmp_path, "--rate", "2") as address:
+        page = context.new_page()
+        page.goto(address)
+        page.locator(".figure-value").first.wait_for()
+    expect(page.get_by_text("No good answer since")).to_be_visible(timeout=15_000)
+    expect(page.locator(".figure-value").first).to_be_visible()
+    context.close()
+
+
+def test_off_loopback_a_token_is_asked_for(browser: Browser, tmp_path: Path) -> None:
+    """With a token the page has a form; a wrong one is refused, a right one lasts for the tab."""
+    context = browser.new_context()
+    token = "a-long-enough-token"
+    with demo(tmp_path, "--rate", "2", HOLDFAST_TOKEN=token) as address:
+        page = context.new_page()
+        page.goto(address + "/workers")
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("This token is not accepted.")).to_be_visible()
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Workers")
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Workers")
+        assert page.evaluate("localStorage.length + document.cookie.length") == 0
+        page.goto(address + "/settings")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+    context.close()
+
+
+def test_what_is_loaded_first_is_small(browser: Browser, url: str) -> None:
+    """The first page loads at most 250 KiB, compressed."""
+    sizes: dict[str, int] = {}
+
+    def note(response: Response) -> None:
+        if "/assets/" in response.url:
+            sizes[response.url] = int(response.header_value("content-length") or 0)
+
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("response", note)
+    page.goto(url)
+    page.locator(".figure-value").first.wait_for()
+    context.close()
+    assert 0 < sum(sizes.values()) <= 250 * 1024, sizes
