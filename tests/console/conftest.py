@@ -1,78 +1,25 @@
 """A real browser in front of a real Holdfast with simulated partners."""
 
-import itertools
-import os
-import shutil
-import subprocess
-import sys
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-ROOT: Final = Path(__file__).parents[2]
-SHOTS: Final = ROOT / "build" / "console"
-"""Where the pictures of the pages go; git ignores it."""
-AXE: Final = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from holdfast.testing.browser import FLAGS, chromium, demo
+
 _SLOW_MS: Final = 20_000
 
 Call = Callable[..., Any]
 Open = Callable[..., Page]
 
 
-def chromium() -> str:
-    """Return the browser: `HOLDFAST_CHROMIUM`, or the first of the usual names."""
-    named = os.environ.get("HOLDFAST_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    assert found is not None, (
-        "the browser tests need Chromium: apt-get install chromium, or set HOLDFAST_CHROMIUM "
-        "to the program of another one"
-    )
-    return found
-
-
-@contextmanager
-def demo(data: Path, *options: str, **environ: str) -> Iterator[str]:
-    """Run `holdfast demo` and give its address."""
-    command = Path(sys.executable).with_name("holdfast")
-    with subprocess.Popen(
-        [command, "demo", "--plain", "--port", "0", "--data", str(data), *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"} | environ,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.startswith("http"), line
-            lines = threading.Thread(target=process.stdout.readlines, daemon=True)
-            lines.start()  # it must not stop because nobody reads what it says
-            yield line.split()[0]
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a demo whose `sleeper` is down for the whole session's first minute."""
-    with demo(tmp_path_factory.mktemp("demo"), "--rate", "12") as found:
+    with demo(tmp_path_factory.mktemp("demo"), "--rate", "6") as found:
         yield found
 
 
@@ -133,13 +80,3 @@ def open_page(browser: Browser, url: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert heard == []
-
-
-def polled(check: Callable[[], Any], times: int = 300) -> Any:
-    """Return the first truth that `check` gives, or fail."""
-    wait = threading.Event().wait
-    for _ in itertools.repeat(None, times):
-        if found := check():
-            return found
-        wait(0.1)
-    raise AssertionError("it did not come about within 30 s")

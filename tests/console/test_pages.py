@@ -1,15 +1,24 @@
 """The console in a real browser, in front of a real Holdfast whose partners fail and recover."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from conftest import AXE, SHOTS, Call, Open, demo, polled
 from playwright.sync_api import Browser, Page, Response, expect
+
+from holdfast.testing.browser import demo, polled
 
 pytestmark = pytest.mark.slow
 
+Call = Callable[..., Any]
+Open = Callable[..., Page]
+
+ROOT: Final = Path(__file__).parents[2]
+SHOTS: Final = ROOT / "build" / "console"
+"""Where the pictures of the pages go; git ignores it."""
+AXE: Final = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES: Final = {
     "overview": "/",
     "lanes": "/lanes",
@@ -116,6 +125,7 @@ def test_keys_alone_bring_a_delivery_home(open_page: Open, call: Call) -> None:
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/deliveries\?status=dead"))
     page.locator("tbody tr").first.wait_for()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("j")
     page.keyboard.press("x")
     expect(page.get_by_role("toolbar")).to_contain_text("1 marked")

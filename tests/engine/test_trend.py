@@ -12,6 +12,7 @@ from holdfast.model.attempt import FailureClass, Outcome, Result
 from holdfast.model.delivery import Verb
 from holdfast.model.overview import Beat
 from holdfast.policy.decide import Decision
+from holdfast.store import Snapshot
 from holdfast.testing.channel import in_order
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.rig import Rig, catalog, idle_machine, recipient, running
@@ -127,7 +128,8 @@ def test_the_overview_shows_the_engine() -> None:
 
 def test_a_look_names_no_sample() -> None:
     """Looking at the machine stores nothing: only events publish samples."""
-    clock, published = VirtualClock(), []
+    clock = VirtualClock()
+    published: list[Snapshot] = []
     sampler = Sampler(
         clock,
         idle_machine,

@@ -1,6 +1,6 @@
 /** Everything around the pages: data, theme, routes, and the form that asks for a token. */
 
-import { createTheme, MantineProvider } from "@mantine/core";
+import { createTheme, MantineProvider, Modal } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { Component, type ReactNode, Suspense } from "react";
@@ -21,6 +21,8 @@ const theme = createTheme({
   defaultRadius: "sm",
   cursorType: "pointer",
   respectReducedMotion: true,
+  // A dialog that fades takes keys that are meant for the page behind it.
+  components: { Modal: Modal.extend({ defaultProps: { transitionProps: { duration: 0 } } }) },
 });
 
 export function makeQueries(): QueryClient {

@@ -50,6 +50,7 @@ export function Palette() {
       limit={12}
       highlightQuery
       lockScroll={false}
+      transitionProps={{ duration: 0 }}
       nothingFound="Nothing of that name. Paste a whole delivery or message id, or type a page or a lane."
       searchProps={{
         placeholder: "Page, lane, flow, delivery or message id",

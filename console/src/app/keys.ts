@@ -13,6 +13,12 @@ function typing(target: EventTarget | null): boolean {
   return (!box && /^(INPUT|TEXTAREA|SELECT)$/.test(kind)) || target.isContentEditable;
 }
 
+/** Enter belongs to the button or the link that has the focus. */
+function taken(event: KeyboardEvent): boolean {
+  const held = event.target instanceof Element && event.target.closest("a, button, summary");
+  return event.key === "Enter" && Boolean(held);
+}
+
 /** Call the handler of a key (`j`, `?`) or of two in a row (`g o`). */
 export function useKeys(keys: Keys, enabled = true): void {
   const held = useRef(keys);
@@ -24,6 +30,7 @@ export function useKeys(keys: Keys, enabled = true): void {
     function pressed(event: KeyboardEvent) {
       const open = document.querySelector("[role=dialog]") !== null;
       if (open || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+      if (taken(event)) return;
       const pair = Date.now() - at < SEQUENCE_MS ? `${before} ${event.key}` : "";
       const handler = held.current[pair] ?? held.current[event.key];
       before = event.key;
