@@ -35,7 +35,8 @@ check: $(DEV) console  ## lint, types, unit tests: under two minutes
 	$(BIN)/python console/build.py check
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
-test: check  ## everything, with real processes, servers and simulations
+test: check  ## everything, with real processes, servers, browsers and simulations
+	$(BIN)/python -m holdfast.testing.browser
 	$(BIN)/pytest -q -n 2 -m slow
 
 bench: $(DEV)  ## measure; writes docs/reference/benchmarks.md, JSON and plots

@@ -12,6 +12,7 @@ from holdfast.cli import (
     doctor,
     experimenting,
     measuring,
+    overview,
     reading,
     running,
     sending,
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 parts = (
-    *(running, sending, reading, acting, signals),
+    *(running, sending, reading, overview, acting, signals),
     *(doctor, checking, measuring, experimenting),
 )
 for part in parts:

@@ -92,7 +92,9 @@ async def _up(config: "Config") -> None:
 
     def ready(running: Running) -> None:
         sys.stdout.write(f"{running.api_url}\n")
-        sys.stdout.write(f"metrics {running.metrics_url}  {kept}  Ctrl-C stops\n")
+        sys.stdout.write(
+            f"console {running.api_url}/  metrics {running.metrics_url}  {kept}  Ctrl-C stops\n"
+        )
         sys.stdout.flush()
 
     with stop_on_signals() as stop:

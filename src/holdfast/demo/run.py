@@ -130,6 +130,7 @@ class _Demo:
         """Show the demo until it is to end, then the closing table."""
         print_ = self._console.print
         print_(self._url, highlight=False, soft_wrap=True)
+        print_(f"Open {self._url}/ in a browser: the console.", soft_wrap=True)
         builder = ClientBuilder().timeout(timedelta(seconds=15)).no_proxy()
         if token:
             builder = builder.default_headers({"Authorization": f"Bearer {token}"})
@@ -160,7 +161,7 @@ class _Demo:
     ) -> None:
         options, clock = self._options, self._clock
         feeder = Feeder(client, self._url, clock=clock, rate=options.rate, seed=options.seed)
-        title = f"Holdfast demo  {self._url}  {options.rate:g} leads/s  Ctrl-C ends it"
+        title = f"Holdfast demo  console {self._url}/  {options.rate:g} leads/s  Ctrl-C ends it"
         screen = show(
             watch,
             self._picture,

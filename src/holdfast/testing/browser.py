@@ -1,4 +1,7 @@
-"""What tests with a browser need besides its driver: the program, and a Holdfast to look at."""
+"""What tests with a browser need besides its driver: the program, and a Holdfast to look at.
+
+python -m holdfast.testing.browser     installs Chromium where it lacks and that is possible
+"""
 
 import itertools
 import os
@@ -65,3 +68,28 @@ def polled(check: Callable[[], Any], times: int = 300) -> Any:
             return found
         wait(0.1)
     raise AssertionError("it did not come about within 30 s")
+
+
+def main() -> int:
+    """Find Chromium; on Debian and its kin, as root, install it. Returns the exit code."""
+    if os.environ.get("HOLDFAST_CHROMIUM") or any(map(shutil.which, NAMES)):
+        return 0
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        sys.stderr.write(
+            "The browser tests need Chromium. Install it (Debian: apt-get install chromium), or "
+            "set HOLDFAST_CHROMIUM to the program of a Chromium or Chrome that is here.\n"
+        )
+        return 1
+    sys.stderr.write("installing Chromium for the browser tests\n")
+    quiet = [apt, "-qq", "-y", "--no-install-recommends"]
+    for step in (["update"], ["install", "chromium"]):
+        done = subprocess.run([*quiet, *step], check=False)  # noqa: S603  # the system's own
+        if done.returncode != 0:
+            sys.stderr.write(f"apt-get {step[0]} failed; see its words above\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
