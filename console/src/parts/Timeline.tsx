@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import type { RetryEvent } from "../api/types";
-import { span } from "../logic/numbers";
+import { plural, span } from "../logic/numbers";
 import { Time } from "../time/Time";
 import { Compare } from "./Compare";
 import { Came, Next } from "./EventTable";
@@ -105,7 +105,7 @@ function Details({ event, before, zone }: DetailsProps) {
             ],
             ["Policy", policyOf(event)],
             ["Rules", event.rules.map((rule) => `${rule.rule}: ${rule.effect}`).join(", ")],
-            ["Given back", event.refunded > 0 ? `${event.refunded} retries` : null],
+            ["Given back", event.refunded > 0 ? plural(event.refunded, "retry", "retries") : null],
             ["Breaker", text(partner, "breaker")],
             ["Health", share(partner, "health")],
             ["Connection", connection(network)],
