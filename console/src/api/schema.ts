@@ -62,8 +62,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List deliveries, newest first. */
+        /**
+         * List deliveries, newest first, by search `q`, by single filters, or both.
+         * @description A page looks at a limited number of deliveries: it may have fewer items than `limit`, or none, and still a `next_cursor` from which to go on.
+         */
         get: operations["find_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count deliveries by search and filters, up to a limit of what is looked at. */
+        get: operations["count_deliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -540,6 +560,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell what changes, from now or from the position that the caller heard of last.
+         * @description Topics are `lanes`, `deliveries`, `operations` and `events`; without `topics` all of them. Words are hints: load what they name. The header `Last-Event-ID` (or `after_id`) goes on where a stream broke off; `reset` says that too much was missed. Whoever cannot hold a stream asks `GET /v1/events?after_id=` instead.
+         */
+        get: operations["stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workers": {
         parameters: {
             query?: never;
@@ -586,6 +626,7 @@ export interface components {
             manual: boolean;
             retry_at: string | null;
             next_probe: string | null;
+            tag: string;
         };
         /**
          * CostStop
@@ -601,6 +642,14 @@ export interface components {
             half_life?: number | null;
         };
         /**
+         * DeliveryCount
+         * @description How many deliveries match; with `at_least` there may be more: not all were looked at.
+         */
+        DeliveryCount: {
+            count: number;
+            at_least: boolean;
+        };
+        /**
          * DeliveryView
          * @description A delivery; where one is asked for, also every closed gate and, in `waiting`, the last.
          */
@@ -614,6 +663,7 @@ export interface components {
             priority: number;
             predecessor: string | null;
             status: components["schemas"]["Status"];
+            revision: number;
             code: string | null;
             due_at: string | null;
             expires_at: string | null;
@@ -1146,6 +1196,15 @@ export interface components {
             allowed?: string | null;
             /** @default null */
             known?: string[] | null;
+            /** @default null */
+            position?: number | null;
+            /** @default null */
+            qualifier?: string | null;
+            /**
+             * @description The present state, where it is another.
+             * @default null
+             */
+            current?: unknown;
         };
         /**
          * Pruned
@@ -1219,6 +1278,7 @@ export interface components {
             probe: components["schemas"]["ProbePlan"] | null;
             usual_failures: number;
             retries_at: string | null;
+            tag: string;
             /** @default [] */
             gates?: components["schemas"]["Waiting"][];
             /** @default null */
@@ -1606,6 +1666,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The state is not the one that If-Match names; the problem holds the present one. */
+        412: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The body or the payload is too large. */
         413: {
             headers: {
@@ -1741,6 +1810,7 @@ export interface operations {
     find_deliveries: {
         parameters: {
             query?: {
+                q?: string | null;
                 status?: components["schemas"]["Status"] | null;
                 recipient?: string | null;
                 flow?: string | null;
@@ -1772,6 +1842,39 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    count_deliveries: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                status?: components["schemas"]["Status"] | null;
+                recipient?: string | null;
+                flow?: string | null;
+                failure_class?: components["schemas"]["FailureClass"] | null;
+                message_id?: string | null;
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryCount"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     show_delivery: {
         parameters: {
             query?: never;
@@ -1786,6 +1889,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1834,7 +1939,10 @@ export interface operations {
     cancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -1849,6 +1957,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1861,6 +1971,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -1872,7 +1983,10 @@ export interface operations {
     discard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -1887,6 +2001,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1899,6 +2015,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -1910,7 +2027,10 @@ export interface operations {
     prove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -1925,6 +2045,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1937,6 +2059,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -1948,7 +2071,10 @@ export interface operations {
     redrive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -1963,6 +2089,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1975,6 +2103,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -1986,7 +2115,10 @@ export interface operations {
     reschedule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -2001,6 +2133,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2013,6 +2147,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2024,7 +2159,10 @@ export interface operations {
     undo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 delivery_id: string;
             };
@@ -2039,6 +2177,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2051,6 +2191,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2438,6 +2579,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2466,6 +2609,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2483,7 +2628,10 @@ export interface operations {
     open_breaker: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 recipient: string;
             };
@@ -2498,6 +2646,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2510,6 +2660,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2521,7 +2672,10 @@ export interface operations {
     reset_breaker: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 recipient: string;
             };
@@ -2536,6 +2690,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2548,6 +2704,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2559,7 +2716,10 @@ export interface operations {
     pause: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 recipient: string;
             };
@@ -2574,6 +2734,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2586,6 +2748,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2597,7 +2760,10 @@ export interface operations {
     resume: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
             path: {
                 recipient: string;
             };
@@ -2612,6 +2778,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2624,6 +2792,7 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -2693,6 +2862,37 @@ export interface operations {
             500: components["responses"]["500"];
             503: components["responses"]["503"];
             507: components["responses"]["507"];
+        };
+    };
+    stream: {
+        parameters: {
+            query?: {
+                topics?: string | null;
+                after_id?: number | null;
+            };
+            header?: {
+                /** @description Id of the last word that was heard. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     list_workers: {

@@ -330,7 +330,6 @@ class Engine:
             self.lanes.lane,
             book=book,
             held=lambda: self.held,
-            ready=lambda: self.ready,
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
             arrivals=self.inflow.rate,

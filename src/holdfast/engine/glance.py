@@ -53,6 +53,11 @@ class Glance:
         self._slots = slots
         self._started_at = started_at
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether messages are accepted now."""
+        return self._engine.ready
+
     def overview(self, now: int) -> Overview:
         """Return everything at a glance; no query is made."""
         engine = self._engine

@@ -38,7 +38,6 @@ class Views:
         lane_of: the lane of a configured recipient.
         book: routes of deliveries.
         held: what keeps the whole worker from sending.
-        ready: tells whether messages are accepted.
         metrics: makes the metrics page.
         signals: returns the numbers from outside, by name.
         arrivals: returns the new deliveries per second of a lane, None: not measured yet.
@@ -56,7 +55,6 @@ class Views:
         *,
         book: Book,
         held: Callable[[], Gate | None],
-        ready: Callable[[], bool],
         metrics: Callable[[], str],
         signals: Callable[[], Mapping[str, Signal]],
         arrivals: Callable[[str], float | None],
@@ -71,7 +69,6 @@ class Views:
         self._vault = vault
         self._clock = clock
         self._lane_of = lane_of
-        self._ready = ready
         self._book = book
         self._held = held
         self._metrics = metrics
@@ -156,7 +153,7 @@ class Views:
 
     async def ready(self) -> bool:
         """Tell whether messages are accepted now."""
-        return self._ready()
+        return self._glance.ready
 
     def metrics(self) -> str:
         """Return the counters in Prometheus text format."""
