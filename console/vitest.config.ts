@@ -9,5 +9,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     maxWorkers: 1,
     css: false,
+    // A busy machine is no failure.
+    testTimeout: 60_000,
   },
 });

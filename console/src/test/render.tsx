@@ -50,6 +50,7 @@ export function answering(reply: Reply): Asked[] {
 export function lane(part: Partial<Recipient> = {}): Recipient {
   return {
     recipient: "acme",
+    tag: "t1",
     account: "default",
     description: "",
     zone: "UTC",
@@ -93,6 +94,7 @@ export function delivery(part: Partial<Delivery> = {}): Delivery {
   return {
     id: id(1),
     message_id: `msg_${"0".repeat(31)}1`,
+    revision: 1,
     account: "default",
     flow: "leads",
     step: "to-acme",

@@ -1,6 +1,6 @@
 /** What the component library wants of a browser and jsdom lacks. */
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 import { connection } from "../api/connection";
 
@@ -21,6 +21,8 @@ window.ResizeObserver ??= class {
 Object.defineProperty(document, "fonts", { value: new EventTarget() });
 Element.prototype.scrollIntoView ??= () => undefined;
 window.scrollTo = vi.fn() as unknown as typeof window.scrollTo;
+
+configure({ asyncUtilTimeout: 10_000 });
 
 afterEach(() => {
   cleanup();
