@@ -333,9 +333,7 @@ class Engine:
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
             arrivals=self.inflow.rate,
-            glance=Glance(
-                self, slots=self.settings.max_in_flight, started_at=self.clock.now()
-            ),
+            glance=Glance(self, slots=self.settings.max_in_flight, started_at=self.clock.now()),
             fields=fields,
         )
         self.broadcast = Broadcast(

@@ -18,11 +18,15 @@ class Watched(Protocol):
     """What of an engine is looked at."""
 
     catalog: Catalog
-    ownership: Ownership
     dispatcher: Dispatcher
     writer: Writer
     trend: Trend
     sampler: Sampler
+
+    @property
+    def ownership(self) -> Ownership:
+        """Return which life of the process this is."""
+        ...
 
     @property
     def ready(self) -> bool:
