@@ -263,7 +263,8 @@ class Engine:
             rulings=rulings,
             fields=fields,
         )
-        self._compose_loops(book, fields)
+        self._compose_loops()
+        self._compose_doors(book, fields)
 
     def _compose_lanes(self, book: Book) -> None:
         self.lanes = Lanes(
@@ -292,9 +293,8 @@ class Engine:
             history=self.store.events,
         )
 
-    def _compose_loops(self, book: Book, fields: Fields) -> None:
-        membership = self.membership
-        self.pruner = Pruner(self.clock, self.store, self._ages, lambda: membership.elected)
+    def _compose_loops(self) -> None:
+        self.pruner = Pruner(self.clock, self.store, self._ages, lambda: self.membership.elected)
         self.rescuer = self.rescuer_type(
             self.clock,
             self.store,
@@ -322,6 +322,9 @@ class Engine:
         )
         self.trend = Trend(self.clock, self.meter, self.intake)
         self._loops = [self.pruner, self.rescuer, self.expiry, self.watch, self.trend]
+
+    def _compose_doors(self, book: Book, fields: Fields) -> None:
+        """Build what the API asks."""
         self.views = Views(
             self.store,
             self.vault,
