@@ -11,6 +11,7 @@ from holdfast.testing.postgres import PostgresServer
 from holdfast.testing.store_suite import LeasingSuite, StoreSuite
 from holdfast.testing.store_suite.following import FollowingSuite
 from holdfast.testing.store_suite.keeping import KeepingSuite
+from holdfast.testing.store_suite.shelling import Shell, ShellSuite
 
 UP_FOR_A_WHILE = """
 SELECT pg_sleep(greatest(0, 10.1 - extract(epoch FROM now() - pg_postmaster_start_time())))
@@ -60,3 +61,19 @@ class TestUnprepared(FollowingSuite, KeepingSuite, Leases):
         store = await PostgresStore.open(parse(emptied, prepared=False))
         yield store
         await store.close()
+
+
+class TestShell(ShellSuite):
+    """By psql, as a user whose name is that of the schema."""
+
+    @pytest.fixture
+    async def store(self, emptied: str) -> AsyncIterator[Store]:
+        """Return an empty store."""
+        store = await PostgresStore.open(parse(emptied))
+        yield store
+        await store.close()
+
+    @pytest.fixture
+    def shell(self, postgres: PostgresServer) -> Shell:
+        """Return what psql does."""
+        return postgres.execute

@@ -1,6 +1,8 @@
 """The embedded store passes the conformance suite in each of its forms."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -13,6 +15,7 @@ from holdfast.testing.clock import VirtualClock
 from holdfast.testing.shared import SharedDatabase, SharedStore
 from holdfast.testing.store_suite import LeasingSuite, OwningSuite, StoreSuite
 from holdfast.testing.store_suite.case import NOW
+from holdfast.testing.store_suite.shelling import Shell, ShellSuite
 
 
 class TestFile(StoreSuite, OwningSuite):
@@ -74,3 +77,26 @@ class TestShared(StoreSuite, LeasingSuite):
         clock = store.database.clock
         assert isinstance(clock, VirtualClock)
         clock.jump(LEASE_MS / 1000)
+
+
+class TestShell(ShellSuite):
+    """Beside a running owner, with another build of SQLite than ours: that of Python."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
+        """Return a store in a file that others can open."""
+        store = SqliteStore.open(tmp_path / "holdfast.db", synchronous="OFF")
+        yield store
+        await store.close()
+
+    @pytest.fixture
+    def shell(self, tmp_path: Path) -> Shell:
+        """Return what a plain shell does, which knows nothing of ours."""
+
+        def shell(statement: str) -> str:
+            with closing(sqlite3.connect(tmp_path / "holdfast.db")) as connection, connection:
+                rows = connection.execute(statement).fetchall()
+            told = [["" if value is None else str(value) for value in row] for row in rows]
+            return "\n".join("|".join(row) for row in told)
+
+        return shell

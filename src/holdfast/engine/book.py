@@ -123,3 +123,17 @@ class Book:
                 return endpoint
         known = ", ".join(endpoint.name for endpoint in recipient.endpoints)
         raise InvalidInput("endpoint", name, f"one of: {known}")
+
+
+def max_ages(catalog: Catalog) -> dict[str, int]:
+    """Return `FLOW/STEP/RECIPIENT` -> `max_age` in ms; `//RECIPIENT` for steps that are gone."""
+    ages = {}
+    for recipient in catalog.recipients.values():
+        policy = precedence.resolve(catalog, flow=None, step=None, recipient=recipient)
+        ages[f"//{recipient.name}"] = round(policy.max_age * 1000)
+    for flow in catalog.flows.values():
+        for step in flow.steps:
+            recipient = catalog.recipients[step.recipient]
+            policy = precedence.resolve(catalog, flow=flow, step=step, recipient=recipient)
+            ages[f"{flow.name}/{step.name}/{recipient.name}"] = round(policy.max_age * 1000)
+    return ages
