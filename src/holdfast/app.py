@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,15 +15,17 @@ from holdfast.channel import Channel
 from holdfast.channels.http import HttpChannel
 from holdfast.clock import Clock, StoreClock, SystemClock
 from holdfast.config import Config, prepare_data
+from holdfast.engine.book import max_ages
 from holdfast.engine.engine import Engine, check_pending
 from holdfast.engine.fleet import usual
 from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine
 from holdfast.errors import VaultError
+from holdfast.model.archive import Archive, Told
 from holdfast.model.flow import Catalog
 from holdfast.model.worker import Worker
-from holdfast.store import Registry, Store
-from holdfast.stores.sqlite import SqliteStore
+from holdfast.store import Note, Registry, Store
+from holdfast.stores.sqlite import SqliteStore, archive
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import KEY_FILE, Vault
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 STORE_FILE: Final = "holdfast.db"
 _KEY_CHECK: Final = "key_check"
 _CATALOG: Final = "catalog"
+_MAX_AGES: Final = "max_ages"
 
 
 class App:
@@ -73,6 +77,7 @@ class App:
             await _check_keys(store, vault, clock.now(), config)
             check_pending(await store.counts(), config.catalog)
             await _register(store, vault, config.catalog, clock.now())
+            await _tell_ages(store, config.catalog, clock.now())
         except BaseException:
             await store.close()
             raise
@@ -211,6 +216,14 @@ async def _register(registry: Registry, vault: Vault, catalog: Catalog, now: int
     log(LogEvent.CATALOG_CHANGED, version=version)
 
 
+async def _tell_ages(registry: Registry, catalog: Catalog, now: int) -> None:
+    """Keep where SQL can read it how long a redriven delivery may take (S5.56), in ms."""
+    body = msgspec.json.encode(max_ages(catalog), order="sorted")
+    known = await registry.document(_MAX_AGES)
+    if known is None or known[1] != body:
+        await registry.put_document(_MAX_AGES, body, known[0] if known else 0, now)
+
+
 def usual_outages(config: Config) -> dict[str, float]:
     """Return recipient -> seconds in which three of four of its outages are over, as learned.
 
@@ -225,32 +238,106 @@ def usual_outages(config: Config) -> dict[str, float]:
     return usual(SqliteStore.saved_lanes(config.data / STORE_FILE))
 
 
-def migrate(config: Config) -> str:
+class Migrated(msgspec.Struct, frozen=True):
+    """What a migration did.
+
+    Attributes:
+        store: where it is.
+        before: schema version before ...
+        after: ... and after.
+        applied: the steps that were done.
+        pending: the steps that are left.
+    """
+
+    store: str
+    before: int
+    after: int
+    applied: list[str]
+    pending: list[str]
+
+
+def migrate(config: Config, *, post: bool, dry: bool, told: Told) -> Migrated:
     """Bring the store to this version's schema and say what was done.
 
+    Args:
+        config: names the store.
+        post: also take away what older programs needed.
+        dry: only say what is pending.
+        told: progress.
+
     Raises:
-        StoreBusy: a running Holdfast has it.
+        StoreBusy: a running Holdfast has the embedded store; or older programs use the database
+            and `post` was asked for.
         StoreMismatch: the store is not ours, or from a newer version.
         StoreAway: the store's server cannot be reached.
     """
     found = _database(config)
-    if found is None:
-        path = prepare_data(config) / STORE_FILE
-        before = SqliteStore.version(path)
+    if found is not None:
+        return asyncio.run(_migrate(found, post=post, dry=dry, told=told))
+    path = prepare_data(config) / STORE_FILE
+    before = SqliteStore.version(path)
+    steps = SqliteStore.pending(path)
+    if not dry:
         asyncio.run(SqliteStore.open(path, inline=True).close())
-        after = SqliteStore.version(path)
-    else:
-        before, after = asyncio.run(_migrate(found))
-    if before == after:
-        return f"{place(config)} is at schema version {after}; nothing to do"
-    return f"{place(config)} went from schema version {before} to {after}"
+    after = SqliteStore.version(path)
+    return Migrated(str(path), before, after, [] if dry else steps, steps if dry else [])
 
 
-async def _migrate(database: Database) -> tuple[int, int]:
-    before = await database.store.version(database.address)
-    store = await database.store.open(database.address)
-    await store.close()
-    return before, await database.store.version(database.address)
+async def _migrate(database: Database, *, post: bool, dry: bool, told: Told) -> Migrated:
+    store, address = database.store, database.address
+    before = await store.version(address)
+    steps = [] if dry else await store.migrate(address, post=post, told=told)
+    left = await store.pending(address)
+    after = await store.version(address)
+    return Migrated(address.label, before, after, [str(s) for s in steps], [str(s) for s in left])
+
+
+def backup(config: Config, path: Path, told: Told) -> Archive:
+    """Write what the store holds at one instant to a file, also while Holdfast runs.
+
+    The keys are not in it.
+
+    Raises:
+        Conflict: `path` exists.
+        StoreError: there is no store, or the file cannot be written.
+        StoreMismatch: the store or the copy is not sound.
+        StoreAway: the store's server cannot be reached.
+    """
+    found = _database(config)
+    if found is None:
+        return archive.backup(config.data / STORE_FILE, path, told)
+    now = SystemClock().now()
+    return asyncio.run(found.store.backup(found.address, path, now, told))
+
+
+def restore(config: Config, path: Path, *, actor: str, told: Told) -> Archive:
+    """Make the configured store from a backup; the keys must be here already.
+
+    Raises:
+        Conflict: there is a store already.
+        StoreBusy: a running Holdfast has it.
+        StoreMismatch: the backup is damaged, foreign, or from a newer version.
+        VaultError: the keys are missing, or are not those of the backup.
+    """
+    folder = prepare_data(config)
+    found = _database(config)
+    sealed = archive.key_check(path) if found is None else found.store.key_check(path)
+    if sealed is not None:
+        _check_backup_keys(Vault.load(folder, create=False), sealed, path, config)
+    note = Note(SystemClock().now(), actor, "restore", "store", f"from {path}")
+    if found is None:
+        return archive.restore(path, folder / STORE_FILE, note, told)
+    return asyncio.run(found.store.restore(found.address, path, note, told))
+
+
+def _check_backup_keys(vault: Vault, sealed: bytes, path: Path, config: Config) -> None:
+    try:
+        vault.open(sealed, _KEY_CHECK)
+    except VaultError as error:
+        raise VaultError(
+            f"the keys in {config.data / KEY_FILE} are not those of {path} ({error}). Put the "
+            f"{KEY_FILE} that belongs to it there first: no backup holds it"
+        ) from error
 
 
 def probe(config: Config) -> str | None:

@@ -69,6 +69,8 @@ def test_from_the_first_command_on(
         assert (found, words in text) == (code, True), (command, found, text)
 
     up = ("up", "--port", "0", "--metrics-port", "0")
+    expect(0, "pending: 0001_first (pre)", "store", "migrate", "--dry-run")
+    expect(0, "went from schema version 0 to 4", "store", "migrate")
     expect(1, "holdfast keys new", *up)
     expect(0, "keys.json is made", "keys", "new")
     expect(1, "never replaced", "keys", "new")
@@ -76,9 +78,9 @@ def test_from_the_first_command_on(
     holdfast.up()
     (delivery,) = holdfast.send("leads", {"name": "Ada"})
     assert holdfast.delivery(delivery)["status"] == "pending"
-    expect(0, "nothing to do", "store", "migrate")
+    expect(0, "nothing to do", "store", "migrate", "--post")
     _, text = run("doctor", "--url", holdfast.url)
-    assert f"127.0.0.1:{server.port}/postgres answers, schema version 3" in text
+    assert f"127.0.0.1:{server.port}/postgres answers, schema version 4" in text
     assert holdfast.stop() == 0
     (holdfast.data / "keys.json").unlink()
     Vault.create(holdfast.data)

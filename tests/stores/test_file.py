@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -340,6 +341,24 @@ async def test_payloads_go_with_their_rows(store: SqliteStore, case: Case) -> No
     await case.commit(accepts=(Accept(bare, (case.delivery(bare),)),))
     assert await store.message(bare.id) == bare
     assert await store.prune(NOW, Retention(payloads=NOW + 1, keys=NOW + 1)) == Pruned(keys=1)
+
+
+async def test_a_purge_survives_what_was_removed_from_outside(
+    path: Path, store: SqliteStore, case: Case
+) -> None:
+    """Payloads that are gone are not looked for again and again, and others still go."""
+    for _ in range(5):
+        await case.change(await case.take(), Verb.SUCCEED)
+    waits = await case.take()
+    with contextlib.closing(sqlite3.connect(path)) as shell, shell:
+        shell.execute("DELETE FROM payloads WHERE place <= 3 OR place = 6")
+    total = 0
+    while gone := (await store.prune(NOW, Retention(payloads=NOW + 1, limit=2))).payloads:
+        total += gone
+    assert total == 5
+    (found,) = (await case.due()).waiting
+    assert (found.delivery.id, found.message.sealed) == (waits.id, None)
+    assert (await store.prune(NOW, Retention(rows=NOW + 1))).rows == 5
 
 
 async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The database itself: whose it is, what its statements cost, what its troubles mean."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from holdfast.errors import InvalidInput, StoreError, StoreFull, StoreLost, StoreMismatch
+from holdfast.errors import InvalidInput, StoreBusy, StoreError, StoreFull, StoreLost, StoreMismatch
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Verb
 from holdfast.model.lane import LaneState
@@ -167,10 +168,87 @@ async def test_foreign_schemas_and_newer_stores_are_refused(database: str) -> No
         await PostgresStore.open(parse(database))
     await connection.execute("DROP SCHEMA holdfast CASCADE")
     await (await PostgresStore.open(parse(database))).close()
-    await connection.execute("UPDATE holdfast.version SET version = version + 1")
+    await connection.execute("UPDATE holdfast.version SET version = 99, cleaned = 99")
     with pytest.raises(StoreMismatch, match="newer"):
         await PostgresStore.open(parse(database))
     await connection.close()
+
+
+ADD = "ALTER TABLE holdfast.lanes ADD COLUMN extra integer"
+DROP = "ALTER TABLE holdfast.lanes DROP COLUMN extra"
+
+
+def _later(post: str | None = DROP) -> list[sql.Migration]:
+    """Return the migrations of a version to come."""
+    return [*sql.migrations(), sql.Migration("0099_extra", ADD, post)]
+
+
+async def test_additions_come_while_an_older_program_works(
+    store: PostgresStore, case: Case, other: asyncpg.Connection
+) -> None:
+    """The pre phase runs beside it, and it goes on and starts again; post waits for a person."""
+    (step,) = await opening.migrate(other, scripts=_later())
+    assert str(step) == "0099_extra (pre)"
+    assert await opening.migrate(other, scripts=_later()) == []
+    await case.take()
+    await store.close()
+    again = await PostgresStore.open(store._address)
+    await again.close()
+    left = opening.pending(await opening.schema(other), scripts=_later())
+    assert [str(step) for step in left] == ["0099_extra (post)"]
+
+
+async def test_taking_away_waits_for_older_programs(
+    store: PostgresStore, other: asyncpg.Connection
+) -> None:
+    """It names those that are connected; when they are gone it runs, and they cannot come back."""
+    await opening.migrate(other, scripts=_later())
+    with pytest.raises(StoreBusy, match=r"holdfast/4 at 127\.0\.0\.1; upgrade or stop"):
+        await opening.migrate(other, post=True, scripts=_later())
+    assert (await opening.schema(other)).cleaned == len(sql.migrations())
+    await store.close()
+    told: list[tuple[str, int, int]] = []
+    progress = lambda *step: told.append(step)  # noqa: E731  # three words
+    (step,) = await opening.migrate(other, post=True, scripts=_later(), told=progress)
+    assert told == [("0099_extra (post)", 0, 1), ("done", 1, 1)]
+    assert step.phase == "post"
+    with pytest.raises(StoreMismatch, match="use a newer Holdfast"):
+        await PostgresStore.open(store._address)
+
+
+async def test_an_older_program_does_not_turn_the_version_back(other: asyncpg.Connection) -> None:
+    """It has nothing to do in a newer schema, and leaves what is noted there."""
+    await opening.migrate(other, scripts=_later())
+    newer = await opening.schema(other)
+    assert await opening.migrate(other, post=True) == []
+    assert await opening.schema(other) == newer
+
+
+async def test_a_migration_does_not_queue_everybody_up(
+    database: str, case: Case, other: asyncpg.Connection
+) -> None:
+    """It gives up when somebody keeps a table, and changes nothing."""
+    reader = await asyncpg.connect(database)
+    await reader.execute("BEGIN; SELECT FROM holdfast.lanes")
+    with pytest.raises(StoreBusy, match="nothing was changed, try again"):
+        await opening.migrate(other, scripts=_later())
+    assert await opening.schema(other) == opening.Schema(4, 4)
+    await reader.close()
+    await case.take()
+
+
+async def test_the_first_version_is_brought_up_to_date(
+    database: str, store: PostgresStore, other: asyncpg.Connection
+) -> None:
+    """From a schema that had no second phases."""
+    await store.close()
+    await other.execute("DROP SCHEMA holdfast CASCADE; CREATE SCHEMA holdfast")
+    await other.execute((FOLDER / "migrations" / "0001_first.sql").read_text())
+    await other.execute("UPDATE holdfast.version SET version = 1")
+    assert await opening.schema(other) == opening.Schema(1, 1)
+    assert [step.number for step in await opening.migrate(other)] == [2, 3, 4]
+    again = await PostgresStore.open(parse(database))
+    await again.close()
 
 
 async def test_a_server_that_would_forget_is_refused(database: str) -> None:
@@ -266,6 +344,50 @@ async def test_a_change_between_look_and_write_is_noticed(
         await sql.write(other, case.epoch, [sql.Part("prove_deliveries", proof, 1), lanes])
     assert await case.get(delivery) == delivery
     assert await case.store.lane_states() == [LaneState("north")]
+
+
+@pytest.mark.parametrize("kind", ["payloads", "rows"])
+async def test_a_redrive_beside_a_purge_keeps_its_payload(
+    store: PostgresStore, case: Case, other: asyncpg.Connection, kind: str
+) -> None:
+    """Whoever comes second waits and sees what the first did: nothing pending loses its payload."""
+    dead = await case.change(await case.take(), Verb.DIE)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("UPDATE holdfast.recovery_tasks SET retry_count = 0")
+    prune = asyncio.ensure_future(store.prune(NOW, Retention(**{kind: NOW + 1})))
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    for _ in range(1_000):
+        if await other.fetchval(asked):
+            break
+        await asyncio.sleep(0.02)  # noqa: TID251  # the server is another process
+    await transaction.commit()
+    assert await prune == Pruned()
+    message = await store.message(dead.message_id)
+    assert message is not None
+    assert message.sealed is not None
+
+
+async def test_resets_by_sql_and_commits_wait_for_each_other(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """Both move many counters, in different orders: neither fails."""
+    lanes = [f"lane{number:02}" for number in range(20)]
+    dead = [
+        await case.change(await case.take(recipient=name), Verb.DIE)
+        for name in [*reversed(lanes), *lanes]
+    ]
+    moves = [await case.take(recipient=name) for name in lanes for _ in range(3)]
+    reset = "UPDATE holdfast.recovery_tasks SET retry_count = 0 WHERE status = 'failed'"
+    chunks = [moves[start : start + 10] for start in range(0, len(moves), 10)]
+    resets = asyncio.ensure_future(other.execute(reset))
+    for chunk in chunks:
+        await case.apply(*[case.transition(each, Verb.CANCEL) for each in reversed(chunk)])
+    assert await resets == f"UPDATE {len(dead)}"
+    counts = await case.store.counts()
+    assert {name: (each.pending, each.dead) for name, each in counts.items()} == dict.fromkeys(
+        lanes, (2, 0)
+    )
 
 
 async def test_nothing_above_the_oldest_open_transaction_is_shown(

@@ -161,7 +161,7 @@ async def test_what_one_process_owned_is_taken_over(database: str, *, clean: boo
     """A store from before workers: what was not released cleanly may have been sent."""
     connection = await asyncpg.connect(database)
     await connection.execute("CREATE SCHEMA holdfast")
-    await connection.execute(sql.migrations()[0])
+    await connection.execute(sql.migrations()[0].pre)
     await connection.execute("UPDATE holdfast.version SET version = 1")
     await connection.execute("UPDATE holdfast.owner SET epoch = 7, clean = $1", clean)
     await connection.execute(

@@ -17,6 +17,7 @@ from holdfast.cli import (
     running,
     sending,
     signals,
+    storing,
 )
 from holdfast.cli.complaint import REFUSED, USAGE, Complaint
 from holdfast.errors import ConfigError, HoldfastError, InvalidInput
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 parts = (
     *(running, sending, reading, overview, acting, signals),
-    *(doctor, checking, measuring, experimenting),
+    *(storing, doctor, checking, measuring, experimenting),
 )
 for part in parts:
     part.register(app)

@@ -104,7 +104,7 @@ class Api:
         builder = builder.follow_redirects(enable=False)
         if (parts.hostname or "") in {"127.0.0.1", "localhost", "::1"}:
             builder = builder.no_proxy()
-        headers = {"Holdfast-Actor": _actor()}
+        headers = {"Holdfast-Actor": actor()}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._client = builder.default_headers(headers).build()
@@ -200,7 +200,7 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _actor() -> str:
+def actor() -> str:
     """Return who acts, for the audit journal: this machine's user."""
     try:
         name = getpass.getuser()

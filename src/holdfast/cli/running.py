@@ -1,4 +1,4 @@
-"""Commands that run here, not through the API: `up`, `demo`, `watch`, `check`, `store`, `keys`."""
+"""Commands that run here, not through the API: `up`, `demo`, `watch`, `keys`."""
 
 import asyncio
 import os
@@ -45,9 +45,6 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("watch")(watch)
     app.command("version")(version)
-    store = typer.Typer(help="Care for the store.", no_args_is_help=True)
-    store.command("migrate")(migrate)
-    app.add_typer(store, name="store")
     keys = typer.Typer(help="Care for the keys.", no_args_is_help=True)
     keys.command("new")(new)
     keys.command("rotate")(rotate)
@@ -173,15 +170,6 @@ async def _watch(url: str, token: str | None, *, plain: bool) -> None:
 def version() -> None:
     """Print the version."""
     sys.stdout.write(f"holdfast {holdfast.__version__}, Python {platform.python_version()}\n")
-
-
-def migrate(*, config: ConfigFile = None, data: Data = None) -> None:
-    """Bring the store to this version's schema; Holdfast must not be running."""
-    from holdfast import app
-    from holdfast.config import load
-
-    told = app.migrate(load(config, os.environ, {"data": data}))
-    sys.stdout.write(f"{told}\n")
 
 
 def new(*, config: ConfigFile = None, data: Data = None) -> None:

@@ -12,6 +12,7 @@ from asyncpg.exceptions import ClientConfigurationError
 from holdfast.clock import Clock
 from holdfast.errors import StoreAway, StoreError, StoreFull
 from holdfast.stores.postgres.address import Address
+from holdfast.stores.postgres.sql import migrations
 
 T = TypeVar("T")
 
@@ -191,8 +192,8 @@ async def _connected(url: str, address: Address, command_s: float) -> asyncpg.Co
 
 
 _STATEMENTS: Final = 500
-_POOLED_SETTINGS: Final = {"application_name": "holdfast"}
-"""A pooler refuses most other settings."""
+_POOLED_SETTINGS: Final = {"application_name": f"holdfast/{len(migrations())}"}
+"""The name tells which schema version this program knows. A pooler refuses most other settings."""
 _SETTINGS: Final = {
     **_POOLED_SETTINGS,
     # Every query has its index. Without this a statement that was planned on empty tables would

@@ -49,11 +49,35 @@ class Part(NamedTuple):
     changes: int | None = None
 
 
+class Migration(NamedTuple):
+    """One step of the schema.
+
+    Attributes:
+        name: of its file.
+        pre: adds; programs of the version before go on working with it.
+        post: takes away what they needed, when none of them is left; None: nothing.
+    """
+
+    name: str
+    pre: str
+    post: str | None = None
+
+
 @cache
-def migrations() -> tuple[str, ...]:
-    """Return the scripts that make a new database, in order; a store's version counts them."""
-    names = sorted(entry.name for entry in _MIGRATIONS.iterdir() if entry.name.endswith(".sql"))
-    return tuple((_MIGRATIONS / name).read_text(encoding="utf-8") for name in names)
+def migrations() -> tuple[Migration, ...]:
+    """Return the migrations that make a new database, in order; a store's version counts them."""
+    texts = {
+        entry.name: entry.read_text(encoding="utf-8")
+        for entry in _MIGRATIONS.iterdir()
+        if entry.name.endswith(".sql")
+    }
+    return tuple(
+        Migration(
+            name.removesuffix(".sql"), texts[name], texts.get(name.replace(".sql", ".post.sql"))
+        )
+        for name in sorted(texts)
+        if not name.endswith(".post.sql")
+    )
 
 
 @cache

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from asyncpg import Connection
 
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import Conflict
+from holdfast.model.archive import Archive, Told
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
@@ -29,7 +31,7 @@ from holdfast.store import (
     Space,
     Step,
 )
-from holdfast.stores.postgres import leases, opening, pruning, reading, searching
+from holdfast.stores.postgres import archive, leases, opening, pruning, reading, searching
 from holdfast.stores.postgres.address import Address
 from holdfast.stores.postgres.hints import Listener, notify
 from holdfast.stores.postgres.partitions import Days
@@ -44,6 +46,9 @@ DOORS: Final = 3
 
 LEASE_S: Final = 2.0
 """A renewal that is not answered is given up and tried on a new connection."""
+
+LONG_S: Final = 86_400.0
+"""A statement of a backup or a migration may take a day."""
 
 KEEPER_S: Final = 600.0
 """What may go is looked up in tables that may be large; nobody waits for it."""
@@ -96,11 +101,43 @@ class PostgresStore:
             StoreMismatch: it has a schema of our name that is not ours.
             StoreAway: the server cannot be reached.
         """
-        session = Session(address, Backoff(SystemClock()))
-        try:
-            return await session.run(opening.version)
-        finally:
-            await session.close()
+        return (await _alone(address, opening.schema)).version
+
+    @staticmethod
+    async def migrate(address: Address, *, post: bool, told: Told) -> list[opening.Step]:
+        """Bring a database to this version's schema, also beside programs that use it.
+
+        Args:
+            address: of the database.
+            post: the post phases, too.
+            told: progress.
+
+        Raises:
+            StoreMismatch: it is not ours, or from a newer version.
+            StoreBusy: `post` was asked for and older programs are connected, or a table is in use.
+            StoreAway: the server cannot be reached.
+        """
+        return await _alone(address, partial(opening.migrate, post=post, told=told))
+
+    @staticmethod
+    async def pending(address: Address) -> list[opening.Step]:
+        """Return what `migrate` with `post` would do."""
+        return opening.pending(await _alone(address, opening.schema))
+
+    @staticmethod
+    async def backup(address: Address, path: Path, now: int, told: Told) -> Archive:
+        """Write what a database holds at one instant to a file; see `archive.backup`."""
+        return await _alone(address, partial(archive.backup, path=path, now=now, told=told))
+
+    @staticmethod
+    def key_check(path: Path) -> bytes | None:
+        """Return the document that tells which keys a backup needs; None: it was never used."""
+        return archive.key_check(path)
+
+    @staticmethod
+    async def restore(address: Address, path: Path, note: Note, told: Told) -> Archive:
+        """Fill a database that holds no store from a backup; see `archive.restore`."""
+        return await _alone(address, partial(archive.restore, path=path, note=note, told=told))
 
     # Deliveries
 
@@ -277,6 +314,15 @@ class PostgresStore:
             return 0
         remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows
         return await self._written(partial(remove, ids=ids, before=before))
+
+
+async def _alone(address: Address, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run on a connection of its own, however long it takes."""
+    session = Session(address, Backoff(SystemClock()), command_s=LONG_S)
+    try:
+        return await session.run(work)
+    finally:
+        await session.close()
 
 
 async def _put_document(connection: Connection, values: dict[str, object]) -> int | None:

@@ -15,7 +15,7 @@ Synchronous = Literal["FULL", "NORMAL", "OFF"]
 APPLICATION_ID: Final = 0x484F4C44
 """`HOLD` in ASCII: tells our files from other SQLite files."""
 MEMORY: Final = ":memory:"
-_BUSY_MS: Final = 5_000
+BUSY_MS: Final = 5_000
 _WRITER_CACHE_KIB: Final = 65_536
 _READER_CACHE_KIB: Final = 65_536
 _SYNCHRONOUS: Final = ("FULL", "NORMAL", "OFF")
@@ -58,7 +58,7 @@ def writer(
 def reader(path: str) -> apsw.Connection:
     """Return a connection that only reads."""
     connection = apsw.Connection(path)
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     connection.execute("PRAGMA query_only = 1")
     connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
     return connection
@@ -87,7 +87,7 @@ def looked_into(path: Path) -> apsw.Connection | None:
     if version(path) != len(migrations()):
         return None
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     return connection
 
 
@@ -122,7 +122,7 @@ def _create_private(path: str) -> None:
 
 
 def _check_identity(connection: apsw.Connection, path: str) -> None:
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     try:
         found = connection.pragma("application_id")
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").get

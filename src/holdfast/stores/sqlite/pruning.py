@@ -22,12 +22,15 @@ def candidates(connection: apsw.Connection, kind: str, before: int, limit: int) 
 
 
 def prune_payloads(connection: apsw.Connection, places: list[int], before: int) -> int:
-    """Remove payloads, but for those that somebody needs again meanwhile."""
+    """Remove payloads, but for those that somebody needs again meanwhile.
+
+    Those that somebody removed from outside count too: else they would be found again and again.
+    """
     with transaction(connection):
         # First the pages are freed: what is written next may need one, in a store that is full.
         text = rows.json_text(places)
-        gone = change(connection, "prune_payloads", places=text, before=before)
-        change(connection, "mark_purged", places=text)
+        change(connection, "prune_payloads", places=text, before=before)
+        gone = change(connection, "mark_purged", places=text)
         change(connection, "prune_tokens", places=text)
         return gone
 

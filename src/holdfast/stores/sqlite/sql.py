@@ -42,8 +42,16 @@ def sql(name: str, lines: frozenset[str] = frozenset()) -> str:
 @cache
 def migrations() -> tuple[str, ...]:
     """Return the scripts that make a new file, in order; a store's version counts them."""
-    names = sorted(entry.name for entry in _MIGRATIONS.iterdir() if entry.name.endswith(".sql"))
-    return tuple((_MIGRATIONS / name).read_text(encoding="utf-8") for name in names)
+    return tuple(
+        (_MIGRATIONS / f"{name}.sql").read_text(encoding="utf-8") for name in migration_names()
+    )
+
+
+@cache
+def migration_names() -> tuple[str, ...]:
+    """Return the names of the scripts, in order."""
+    names = (entry.name for entry in _MIGRATIONS.iterdir() if entry.name.endswith(".sql"))
+    return tuple(sorted(name.removesuffix(".sql") for name in names))
 
 
 def one(

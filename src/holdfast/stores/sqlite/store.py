@@ -35,7 +35,7 @@ from holdfast.store import (
 from holdfast.stores.sqlite import opening, pruning, reading, searching
 from holdfast.stores.sqlite.lock import FileLock
 from holdfast.stores.sqlite.session import Session, transaction, translated
-from holdfast.stores.sqlite.sql import change, one
+from holdfast.stores.sqlite.sql import change, migration_names, one
 from holdfast.stores.sqlite.writing import Writer
 from holdfast.telemetry import LogEvent, log
 
@@ -148,6 +148,11 @@ class SqliteStore(SoleWorker):
     def version(path: Path) -> int:
         """Return the schema version of a file, 0 when there is none yet."""
         return opening.version(path)
+
+    @staticmethod
+    def pending(path: Path) -> list[str]:
+        """Return the migrations that opening a file would apply."""
+        return list(migration_names()[opening.version(path) :])
 
     @staticmethod
     def saved_lanes(path: Path) -> list[LaneState]:
