@@ -57,7 +57,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: dict[str, float]
     alarms: Alarms | None = None
     checks: list[Check] = []
-    minutes: float = 0.0
+    cpu_minutes: int = 0
 
 
 def write(table: Table, page: Path) -> None:
@@ -67,7 +67,7 @@ def write(table: Table, page: Path) -> None:
     page.write_text("".join(_parts(table, folder.name)))
     data = {
         "machine": table.machine,
-        "minutes": table.minutes,
+        "cpu_minutes": table.cpu_minutes,
         "cpu_s": table.cpu_s,
         "targets": list(verdicts(table.comparisons, table.alarms)),
         "comparisons": table.comparisons,
@@ -96,7 +96,8 @@ def _parts(table: Table, folder: str) -> Iterator[str]:
     yield _INTRO
     yield (
         f"\nMeasured {machine.at} with Holdfast {machine.holdfast} on {machine.cores} cores"
-        f" ({machine.processor}) in {table.minutes:g} minutes: `make lab`.\n"
+        f" ({machine.processor}) with `make lab`; its worlds took {table.cpu_minutes} minutes of"
+        " CPU time.\n"
         f"All of it as data: [lab.json]({folder}/lab.json).\n"
     )
     yield "\n## Targets\n\n"

@@ -5,7 +5,6 @@ it comes; a run that was broken off goes on from there with `--resume`.
 """
 
 import argparse
-import time
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +30,6 @@ REAL: Final = ("S2", "S5a")
 def main(arguments: list[str] | None = None) -> None:
     """Run what was asked for and write the page beside its data and plots."""
     options = _options().parse_args(arguments)
-    began = time.monotonic()
     console = Console(highlight=False)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
@@ -40,7 +38,6 @@ def main(arguments: list[str] | None = None) -> None:
             alarms=_alarmed(options.sends, progress) if options.sends else None,
             checks=_checked(options, progress) if options.real_seeds else [],
         )
-    found = msgspec.structs.replace(found, minutes=round((time.monotonic() - began) / 60, 1))
     lab_page.write(found, options.page)
     Console(highlight=False, width=max(WIDTH, console.width)).print(lab_page.terminal(found))
     console.print(f"written: {options.page}, with data and plots in {options.page.with_suffix('')}")
@@ -81,6 +78,7 @@ def _simulated(options: argparse.Namespace, progress: Progress) -> lab_page.Tabl
         comparisons=[study.compared(scenario, results) for scenario in scenarios],
         series={each.scenario: each.series for each in results if each.series},
         cpu_s={scenario.id: _spent(scenario.id, results) for scenario in scenarios},
+        cpu_minutes=round(sum(sum(each.cpu_s.values()) for each in results) / 60),
     )
 
 
