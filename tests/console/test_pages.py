@@ -23,8 +23,8 @@ PAGES: Final = {
     "overview": "/",
     "lanes": "/lanes",
     "lane": "/lanes/flaky",
-    "deliveries": "/deliveries?recipient=flaky",
-    "review": "/deliveries?status=dead",
+    "deliveries": "/deliveries?q=recipient:flaky",
+    "review": "/deliveries?q=status:dead",
     "delivery": "/deliveries/{dead}",
     "pending": "/deliveries/{pending}",
     "message": "/messages/{message}",
@@ -123,7 +123,7 @@ def test_keys_alone_bring_a_delivery_home(open_page: Open, call: Call) -> None:
     page.keyboard.press("Control+k")
     page.get_by_placeholder("Page, lane").fill("in review")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/deliveries\?status=dead"))
+    expect(page).to_have_url(re.compile(r"/deliveries\?q=status%3Adead"))
     page.locator("tbody tr").first.wait_for()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("j")
@@ -165,16 +165,35 @@ def test_a_delivery_tells_its_story(open_page: Open, call: Call) -> None:
 
 
 def test_links_hold_all_state(open_page: Open) -> None:
-    """A filter is in the address; opening that address shows the same, also after a reload."""
+    """A query is in the address; opening that address shows the same, also after a reload."""
     page = open_page("/deliveries")
     page.get_by_role("button", name="Delivered").click()
-    page.get_by_label("Recipient", exact=True).select_option("acme")
-    expect(page).to_have_url(re.compile(r"status=delivered.*recipient=acme"))
+    field = page.get_by_role("combobox", name="Search")
+    expect(field).to_have_value("status:delivered")
+    field.press("End")
+    field.press_sequentially(" rec")
+    page.get_by_role("option", name="recipient:").click()
+    page.get_by_role("option", name="acme").click()
+    expect(page).to_have_url(re.compile("q=status%3Adelivered.recipient%3Aacme"))
     page.reload()
     expect(page.get_by_role("button", name="Delivered")).to_have_attribute("aria-pressed", "true")
+    expect(field).to_have_value("status:delivered recipient:acme")
     rows = page.locator("tbody tr")
     rows.first.wait_for()
     assert all("acme" in text for text in rows.all_inner_texts())
+    expect(page.get_by_text(re.compile("deliver(y|ies) match"))).to_be_visible()
+
+
+def test_a_wrong_query_is_shown_at_its_place(open_page: Open) -> None:
+    """The server's refusal stands under the field, with the wrong word marked."""
+    page = open_page("/deliveries")
+    page.get_by_role("combobox", name="Search").fill('"tax id" status:daed')
+    page.keyboard.press("Enter")
+    told = page.get_by_role("alert")
+    expect(told.locator("mark")).to_have_text("daed")
+    expect(told).to_contain_text("Allowed: pending, delivered, dead, discarded")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / "wrong-query.png")
 
 
 def test_zones_change_every_instant(open_page: Open) -> None:

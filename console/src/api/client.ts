@@ -41,8 +41,10 @@ const identity: Middleware = {
 async function send(request: Request): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(request, { signal: AbortSignal.timeout(SLOW_MS) });
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(SLOW_MS)]);
+    response = await fetch(request, { signal });
   } catch (error) {
+    if (request.signal.aborted) throw error; // nobody wants the answer any more
     const slow = error instanceof DOMException && error.name === "TimeoutError";
     const detail = slow ? `no answer within ${SLOW_MS / 1000} s` : "Holdfast cannot be reached";
     connection.failed(detail);

@@ -8,7 +8,7 @@ import {
 } from "@tanstack/react-query";
 import { useLive } from "../app/live";
 import { client, unwrap } from "./client";
-import type { FailureClass, Note, Page, Recipient, RetryEvent, Status } from "./types";
+import type { Delivery, Note, Page, Recipient, RetryEvent } from "./types";
 
 export const FAST_MS = 2_000;
 export const SLOW_MS = 5_000;
@@ -41,31 +41,46 @@ export function useRecipient(name: string, enabled = true) {
   });
 }
 
-export interface DeliveriesFilter {
-  status?: Status;
-  recipient?: string;
-  flow?: string;
-  failure_class?: FailureClass;
-  message_id?: string;
-  since?: string;
+/** Most pages that are asked for at once to fill one: each looks at a limited number of rows. */
+const LOOKS = 5;
+
+/** Go on from a page that is short although there is more, until it is full. */
+async function filled(q: string, from: string, signal: AbortSignal): Promise<Page<Delivery>> {
+  const items: Delivery[] = [];
+  let cursor: string | null | undefined = from;
+  for (let look = 0; look < LOOKS && items.length < PAGE; look += 1) {
+    const query = { q, limit: PAGE - items.length, ...(cursor && { cursor }) };
+    const found: Page<Delivery> = await unwrap(
+      client.GET("/v1/deliveries", { params: { query }, signal }),
+    );
+    items.push(...found.items);
+    cursor = found.next_cursor;
+    if (!cursor) break;
+  }
+  return { items, next_cursor: cursor };
 }
 
-export function useDeliveries(filter: DeliveriesFilter, pause = false) {
+export function useDeliveries(q: string, pause = false) {
   const every = useLive(SLOW_MS);
   return useInfiniteQuery({
-    queryKey: ["deliveries", "list", filter],
-    queryFn: ({ pageParam }) =>
-      unwrap(
-        client.GET("/v1/deliveries", {
-          params: { query: { ...filter, limit: PAGE, ...(pageParam && { cursor: pageParam }) } },
-        }),
-      ),
+    queryKey: ["deliveries", "list", q],
+    queryFn: ({ pageParam, signal }) => filled(q, pageParam, signal),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
     // Later pages do not move: only a list of one page refreshes itself.
     refetchInterval: (query) =>
       pause || (query.state.data?.pages.length ?? 1) > 1 ? false : every,
+  });
+}
+
+export function useDeliveryCount(q: string) {
+  return useQuery({
+    queryKey: ["deliveries", "count", q],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET("/v1/deliveries/count", { params: { query: { q } }, signal })),
+    placeholderData: keepPreviousData,
+    refetchInterval: useLive(SLOW_MS),
   });
 }
 

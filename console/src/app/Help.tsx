@@ -16,7 +16,7 @@ const LISTS: [string[], string][] = [
   [["k"], "Row before"],
   [["x"], "Mark the row; with Shift from the last mark to here"],
   [["Enter"], "Open the row"],
-  [["/"], "To the filters"],
+  [["/"], "To the search"],
   [["Esc"], "Take all marks away"],
 ];
 

@@ -1,12 +1,15 @@
 /** Addresses of pages; names and ids are encoded in one place. */
 
+import { query } from "../logic/query";
+
 export const links = {
   lane: (name: string): string => `/lanes/${encodeURIComponent(name)}`,
   delivery: (id: string): string => `/deliveries/${encodeURIComponent(id)}`,
   message: (id: string): string => `/messages/${encodeURIComponent(id)}`,
   flow: (name: string): string => `/flows/${encodeURIComponent(name)}`,
-  deliveries: (filter: Record<string, string>): string =>
-    `/deliveries?${new URLSearchParams(filter)}`,
+  /** The deliveries of which all of these hold: qualifier -> word. */
+  deliveries: (parts: Record<string, string>): string =>
+    `/deliveries?${new URLSearchParams({ q: query(parts) })}`,
   events: (filter: Record<string, string>): string => `/events?${new URLSearchParams(filter)}`,
   audit: (subject: string): string => `/audit?${new URLSearchParams({ subject })}`,
 };

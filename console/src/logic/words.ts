@@ -32,6 +32,8 @@ const CODES: Record<string, string> = {
   REGION_NOT_ALLOWED: "The data may not go to the region of this endpoint.",
 };
 
+export const CODE_NAMES = Object.keys(CODES);
+
 export function codeMeaning(code: string): string | undefined {
   return CODES[code];
 }
@@ -59,6 +61,8 @@ const GATES: Record<string, string> = {
   turn: "Its turn is next",
   rule: "Held by a rule",
 };
+
+export const GATE_NAMES = Object.keys(GATES);
 
 export function gateWord(gate: string): string {
   return GATES[gate] ?? gate.replaceAll("_", " ");

@@ -1,19 +1,20 @@
-/** Deliveries: filter, look through, mark, act on. The address holds the filter. */
+/** Deliveries: search, look through, mark, act on. The address holds the query. */
 
-import { Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
-import { type MouseEvent, useEffect, useRef, useState } from "react";
+import { Button, Checkbox } from "@mantine/core";
+import { type MouseEvent, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { type DeliveriesFilter, useDeliveries, useFlows, useRecipients } from "../api/queries";
-import type { Delivery, FailureClass, Recipient, Status } from "../api/types";
-import { useKeys } from "../app/keys";
+import { Refusal } from "../api/client";
+import { useDeliveries, useDeliveryCount, useFlows, useRecipients } from "../api/queries";
+import type { Delivery, Recipient } from "../api/types";
 import { links, place } from "../app/links";
 import { PageHead } from "../app/PageHead";
-import { type Params, useParamState } from "../app/params";
+import { useParamState } from "../app/params";
 import { why } from "../logic/lanes";
 import { count } from "../logic/numbers";
-import { SINCE_CHOICES, since } from "../logic/since";
-import { short } from "../logic/words";
+import { only, withWord } from "../logic/query";
+import { CODE_NAMES, GATE_NAMES, short } from "../logic/words";
 import { ManyBar } from "../parts/ManyBar";
+import { QueryField } from "../parts/QueryField";
 import { Scroll } from "../parts/Scroll";
 import { Empty, Loading, Trouble } from "../parts/States";
 import { StatusLabel } from "../parts/Status";
@@ -29,37 +30,13 @@ const STATUSES: [string, string][] = [
   ["discarded", "Discarded"],
 ];
 
-const CLASSES: FailureClass[] = [
-  "timeout",
-  "connect",
-  "dns",
-  "tls",
-  "rate_limit",
-  "server",
-  "auth",
-  "data",
-  "business",
-  "protocol",
-  "configuration",
-  "physical",
-  "cancelled",
-];
-
 export default function Deliveries() {
   const params = useParamState();
-  const filter: DeliveriesFilter = {
-    ...(params.get("status") && { status: params.get("status") as Status }),
-    ...(params.get("recipient") && { recipient: params.get("recipient") }),
-    ...(params.get("flow") && { flow: params.get("flow") }),
-    ...(params.get("failure_class") && {
-      failure_class: params.get("failure_class") as FailureClass,
-    }),
-    ...(params.get("message_id") && { message_id: params.get("message_id") }),
-    ...(params.get("since") && { since: since(params.get("since"), Date.now()) }),
-  };
+  const query = params.get("q");
   const [, go] = useLocation();
   const [frozen, setFrozen] = useState(false);
-  const list = useDeliveries(filter, frozen);
+  const list = useDeliveries(query, frozen);
+  const total = useDeliveryCount(query);
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   const selecting = useSelection(
     items.map((item) => item.id),
@@ -68,49 +45,85 @@ export default function Deliveries() {
   const marked = items.filter((item) => selecting.state.marked.has(item.id));
   const busy = selecting.state.marked.size > 0;
   useEffect(() => setFrozen(busy), [busy]);
+  const wrong = list.error && misread(list.error) ? list.error : null;
+  function ask(wanted: string) {
+    const path = place(wanted);
+    if (path) go(path);
+    else params.set({ q: wanted });
+  }
   return (
     <>
       <PageHead title="Deliveries">
         <p className="muted">One message for one step of a flow. Newest first.</p>
       </PageHead>
-      <Filters params={params} />
-      {list.error && !list.data && <Trouble error={list.error} retry={() => void list.refetch()} />}
+      <Filters query={query} ask={ask} error={wrong} />
+      {list.error && !wrong && !list.data && (
+        <Trouble error={list.error} retry={() => void list.refetch()} />
+      )}
       {list.isPending && <Loading lines={12} />}
-      {list.data && items.length === 0 && <None params={params} />}
+      {list.data && items.length === 0 && (
+        <None query={query} more={list.hasNextPage} clear={() => ask("")} />
+      )}
+      {list.data && (
+        <p className="list-note" role="status">
+          {total.data && matching(total.data, items.length, list.hasNextPage)}
+          {busy && "; the list stands still while some are marked"}
+        </p>
+      )}
       {items.length > 0 && (
-        <>
-          <p className="list-note" role="status">
-            {list.hasNextPage ? `the newest ${count(items.length)}` : `all ${count(items.length)}`}
-            {busy && "; the list stands still while some are marked"}
-          </p>
-          <DeliveryTable
-            items={items}
-            marked={selecting.state.marked}
-            cursor={selecting.state.cursor}
-            toggle={selecting.toggle}
-            all={selecting.all}
-          />
-          {list.hasNextPage && (
-            <Button
-              variant="default"
-              size="xs"
-              loading={list.isFetchingNextPage}
-              onClick={() => void list.fetchNextPage()}
-            >
-              Older
-            </Button>
-          )}
-        </>
+        <DeliveryTable
+          items={items}
+          marked={selecting.state.marked}
+          cursor={selecting.state.cursor}
+          toggle={selecting.toggle}
+          all={selecting.all}
+        />
+      )}
+      {list.hasNextPage && (
+        <Button
+          className="older"
+          variant="default"
+          size="xs"
+          loading={list.isFetchingNextPage}
+          onClick={() => void list.fetchNextPage()}
+        >
+          {items.length === 0 ? "Look further back" : "Older"}
+        </Button>
       )}
       <ManyBar marked={marked} clear={selecting.clear} />
     </>
   );
 }
 
-function None({ params }: { params: Params }) {
-  const names = ["recipient", "flow", "failure_class", "message_id", "since"];
-  const filtered = names.some((name) => params.get(name));
-  if (params.get("status") === "dead" && !filtered) {
+/** Whether the query itself was refused. */
+function misread(error: Error): boolean {
+  return error instanceof Refusal && error.status === 422;
+}
+
+/** How many match, and how many of them are on screen; never more certain than the answer. */
+function matching(
+  total: { count: number; at_least: boolean },
+  shown: number,
+  more: boolean,
+): string {
+  const number = Math.max(total.count, shown);
+  const least = total.at_least ? "at least " : "";
+  const match = number === 1 ? "delivery matches" : "deliveries match";
+  const rest = more && shown > 0 ? `; the newest ${count(shown)} are shown` : "";
+  return `${least}${count(number)} ${match}${rest}`;
+}
+
+interface NoneProps {
+  query: string;
+  more: boolean;
+  clear: () => void;
+}
+
+function None({ query, more, clear }: NoneProps) {
+  if (more) {
+    return <Empty title="None among the newest that were looked at">Older ones may match.</Empty>;
+  }
+  if (query === "status:dead") {
     return (
       <Empty title="Nothing is in review">
         Every delivery is under way, delivered or given up.
@@ -119,9 +132,9 @@ function None({ params }: { params: Params }) {
   }
   return (
     <Empty title="No delivery matches">
-      {filtered || params.get("status") ? (
-        <Button size="xs" variant="default" onClick={params.clear}>
-          Take the filters away
+      {query ? (
+        <Button size="xs" variant="default" onClick={clear}>
+          Show all
         </Button>
       ) : (
         <>
@@ -132,74 +145,42 @@ function None({ params }: { params: Params }) {
   );
 }
 
-function Filters({ params }: { params: Params }) {
+interface FilterProps {
+  query: string;
+  ask: (query: string) => void;
+  error: Error | null;
+}
+
+/** The query, and the word of it that people change most as buttons. */
+function Filters({ query, ask, error }: FilterProps) {
   const recipients = useRecipients().data ?? [];
   const flows = useFlows().data ?? [];
-  const [, go] = useLocation();
-  const [typed, setTyped] = useState("");
-  const first = useRef<HTMLInputElement>(null);
-  useKeys({ "/": () => first.current?.focus() });
-  const any = (names: string[], all: string) => [
-    { value: "", label: all },
-    ...names.map((name) => ({ value: name, label: name.replaceAll("_", " ") })),
-  ];
-  const picked = (name: string) => ({
-    size: "xs" as const,
-    value: params.get(name),
-    onChange: (event: { currentTarget: { value: string } }) =>
-      params.set({ [name]: event.currentTarget.value }),
-  });
+  const known = {
+    recipient: recipients.map((one) => one.recipient),
+    flow: flows.map((one) => one.name),
+    step: [...new Set(flows.flatMap((one) => one.steps.map((step) => step.name)))],
+    account: [...new Set(flows.map((one) => one.account))],
+    code: CODE_NAMES,
+    gate: GATE_NAMES,
+  };
+  const status = only(query, "status");
+  const said = /(^|\s)-?status:/.test(query);
   return (
     <div className="filters">
+      <QueryField value={query} ask={ask} known={known} error={error} />
       <fieldset className="choices">
-        <legend>Status</legend>
+        <legend className="sr-only">Status</legend>
         {STATUSES.map(([value, label]) => (
           <button
             key={value}
             type="button"
-            aria-pressed={params.get("status") === value}
-            onClick={() => params.set({ status: value })}
+            aria-pressed={value ? status === value : !said}
+            onClick={() => ask(withWord(query, "status", value))}
           >
             {label}
           </button>
         ))}
       </fieldset>
-      <NativeSelect
-        label="Recipient"
-        {...picked("recipient")}
-        data={any(
-          recipients.map((one) => one.recipient),
-          "any",
-        )}
-      />
-      <NativeSelect
-        label="Flow"
-        {...picked("flow")}
-        data={any(
-          flows.map((one) => one.name),
-          "any",
-        )}
-      />
-      <NativeSelect label="Last failure" {...picked("failure_class")} data={any(CLASSES, "any")} />
-      <NativeSelect label="Accepted in the last" {...picked("since")} data={SINCE_CHOICES} />
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          const path = place(typed);
-          if (path) go(path);
-        }}
-      >
-        <TextInput
-          ref={first}
-          size="xs"
-          label="Open an id"
-          className="id-field"
-          placeholder="dlv_… or msg_…"
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-          error={typed && !place(typed) ? "a whole id: dlv_ or msg_ and 32 digits" : null}
-        />
-      </form>
     </div>
   );
 }

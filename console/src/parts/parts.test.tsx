@@ -94,31 +94,108 @@ describe("the list of deliveries", () => {
   const items = [3, 2, 1].map((number) =>
     delivery({ id: id(number), status: number === 3 ? "pending" : "dead" }),
   );
-  const reply = ({ path }: { path: string }) => {
+  const reply = ({ path }: { path: string }): { status?: number; body: unknown } => {
     if (path.startsWith("/v1/deliveries?")) return { body: { items, next_cursor: null } };
+    if (path.startsWith("/v1/deliveries/count")) return { body: { count: 3, at_least: false } };
     if (path === "/v1/recipients") return { body: { items: [lane()], next_cursor: null } };
     if (path === "/v1/flows") return { body: { items: [], next_cursor: null } };
     return { body: delivery({ status: "pending" }) };
   };
+  const asking = (path: string, name: string) => new URL(path, "http://x").searchParams.get(name);
+  const at = (q: string) =>
+    history.replaceState(null, "", `/deliveries?${new URLSearchParams({ q })}`);
 
-  test("the address holds the filter", async () => {
-    history.replaceState(null, "", "/deliveries?status=dead&recipient=acme");
+  test("the address holds the query; list and count ask the same one", async () => {
+    at("status:dead recipient:acme");
     const asked = answering(reply);
     show(<Deliveries />);
-    await screen.findByText("all 3");
-    const list = asked.find((one) => one.path.startsWith("/v1/deliveries?"));
-    expect(list?.path).toContain("status=dead");
-    expect(list?.path).toContain("recipient=acme");
+    await screen.findByText("3 deliveries match");
+    for (const route of ["/v1/deliveries?", "/v1/deliveries/count?"]) {
+      const found = asked.find((one) => one.path.startsWith(route));
+      expect(asking(found?.path ?? "", "q")).toBe("status:dead recipient:acme");
+    }
     await userEvent.click(screen.getByRole("button", { name: "Delivered" }));
-    expect(location.search).toContain("status=delivered");
-    expect(location.search).toContain("recipient=acme");
+    expect(asking(location.href, "q")).toBe("status:delivered recipient:acme");
+    await waitFor(() =>
+      expect((screen.getByRole("combobox") as HTMLInputElement).value).toBe(
+        "status:delivered recipient:acme",
+      ),
+    );
+  });
+
+  test("completes with arrows and asks for what was chosen", async () => {
+    at("");
+    answering(reply);
+    show(<Deliveries />);
+    await screen.findByText("3 deliveries match");
+    await userEvent.type(screen.getByRole("combobox"), "rec{ArrowDown}{Enter}");
+    expect(asking(location.href, "q")).toBe("");
+    await userEvent.keyboard("a{ArrowDown}{Enter}");
+    expect(asking(location.href, "q")).toBe("recipient:acme");
+  });
+
+  test("shows what the server does not understand at its place", async () => {
+    at("status:daed x");
+    answering((asked) =>
+      asked.path.startsWith("/v1/deliveries")
+        ? {
+            status: 422,
+            body: {
+              detail: "wrong",
+              code: "INVALID_QUERY",
+              position: 8,
+              qualifier: "status",
+              value: "daed",
+              allowed: "pending, dead",
+            },
+          }
+        : reply(asked),
+    );
+    show(<Deliveries />);
+    const told = await screen.findByRole("alert");
+    expect(told.querySelector("mark")?.textContent).toBe("daed");
+    expect(told.textContent).toContain("Allowed: pending, dead");
+    expect(screen.getByRole("combobox").getAttribute("aria-invalid")).toBe("true");
+  });
+
+  test("goes on from a short page, and says at least when the count is not exact", async () => {
+    at("timeout");
+    const asked = answering((one) => {
+      if (one.path.startsWith("/v1/deliveries/count")) {
+        return { body: { count: 2, at_least: true } };
+      }
+      if (!one.path.startsWith("/v1/deliveries?")) return reply(one);
+      const cursor = asking(one.path, "cursor");
+      if (cursor === null) return { body: { items: [], next_cursor: "further" } };
+      return { body: { items: items.slice(0, 2), next_cursor: null } };
+    });
+    show(<Deliveries />);
+    expect(await screen.findByText("at least 2 deliveries match")).toBeTruthy();
+    expect(await screen.findAllByRole("checkbox", { name: /Mark dlv/ })).toHaveLength(2);
+    const lists = asked.filter((one) => one.path.startsWith("/v1/deliveries?"));
+    expect(lists.map((one) => asking(one.path, "cursor"))).toEqual([null, "further"]);
+  });
+
+  test("nothing seen is not nothing there: it can look further back", async () => {
+    at("timeout");
+    let looks = 0;
+    answering((one) => {
+      if (!one.path.startsWith("/v1/deliveries?")) return reply(one);
+      looks += 1;
+      return { body: { items: [], next_cursor: `after ${looks}` } };
+    });
+    show(<Deliveries />);
+    const further = await screen.findByRole("button", { name: "Look further back" });
+    expect(looks).toBe(5);
+    await userEvent.click(further);
+    await waitFor(() => expect(looks).toBe(10));
   });
 
   test("keys mark rows, and only those that can take an action get it", async () => {
     prefs.set({ actor: "ada" });
     const asked = answering(reply);
     show(<Deliveries />);
-    await screen.findByText("all 3");
+    await screen.findByText("3 deliveries match");
     await userEvent.keyboard("jxjjX");
     const bar = screen.getByRole("toolbar");
     expect(within(bar).getByText("3 marked")).toBeTruthy();
@@ -137,9 +214,9 @@ describe("the list of deliveries", () => {
   });
 
   test("nothing in review is good news", async () => {
-    history.replaceState(null, "", "/deliveries?status=dead");
+    at("status:dead");
     answering((asked) =>
-      asked.path.startsWith("/v1/deliveries") ? { body: { items: [] } } : reply(asked),
+      asked.path.startsWith("/v1/deliveries?") ? { body: { items: [] } } : reply(asked),
     );
     show(<Deliveries />);
     expect(await screen.findByText("Nothing is in review")).toBeTruthy();
