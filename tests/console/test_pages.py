@@ -196,6 +196,52 @@ def test_a_wrong_query_is_shown_at_its_place(open_page: Open) -> None:
     page.screenshot(path=SHOTS / "wrong-query.png")
 
 
+def test_two_operators_on_one_delivery(open_page: Open, call: Call) -> None:
+    """Whoever is second is refused, reads what changed and who did it, and nothing is lost."""
+    dead = polled(lambda: call("/v1/deliveries?q=status:dead&limit=1")["items"])[0]
+    first, second = (open_page(f"/deliveries/{dead['id']}") for _ in range(2))
+    for page, name in ((first, "ada"), (second, "bob")):
+        page.evaluate(f"localStorage.setItem('holdfast-prefs', '{{\"actor\": \"{name}\"}}')")
+        page.reload()
+    second.get_by_role("button", name="Redrive").click()
+    second.get_by_label("Reason").fill("bob thinks it is mended")
+    first.get_by_role("button", name="Discard").click()
+    first.get_by_label("Reason").fill("ada knows it is not wanted")
+    first.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(first.get_by_role("button", name="Undo discard")).to_be_visible()
+    second.get_by_role("dialog").get_by_role("button", name="Redrive").click()
+    told = second.get_by_role("dialog").get_by_role("alert")
+    expect(told).to_contain_text("Nothing was done")
+    expect(told).to_contain_text("Redrive is not possible any more")
+    expect(told.get_by_role("row").filter(has_text="Status")).to_contain_text("discarded")
+    expect(told).to_contain_text("ada knows it is not wanted")
+    second.screenshot(path=SHOTS / "two-operators.png")
+    after = call(f"/v1/deliveries/{dead['id']}")
+    assert (after["status"], after["generation"]) == ("discarded", dead["generation"])
+    second.get_by_role("dialog").get_by_role("button", name="Back").click()
+    second.get_by_role("button", name="Undo discard").click()
+    second.get_by_label("Reason").fill("bob asked the partner: it is wanted")
+    second.get_by_role("dialog").get_by_role("button", name="Undo discard").click()
+    expect(first.get_by_role("button", name="Redrive")).to_be_visible()
+    notes = call(f"/v1/audit?subject={dead['id']}&limit=2")["items"]
+    assert [note["actor"] for note in notes] == ["bob", "ada"]
+
+
+def test_changes_come_as_they_happen(open_page: Open, call: Call) -> None:
+    """With the stream a page shows a change long before it would ask; without one it asks."""
+    heard, asking = open_page("/lanes/acme"), open_page("/lanes/acme")
+    asking.route("**/v1/stream*", lambda route: route.abort())
+    asking.reload()
+    expect(heard.locator(".freshness")).to_have_attribute("data-by", "stream")
+    expect(asking.locator(".freshness")).to_have_attribute("data-by", "asking")
+    call("/v1/recipients/acme/pause", {"reason": "seen at once"})
+    try:
+        expect(heard.get_by_role("button", name="Resume")).to_be_visible(timeout=6_000)
+        expect(asking.get_by_role("button", name="Resume")).to_be_visible(timeout=6_000)
+    finally:
+        call("/v1/recipients/acme/resume", {"reason": "it was"})
+
+
 def test_zones_change_every_instant(open_page: Open) -> None:
     """The switch of the zone changes instants at once and is kept."""
     page = open_page("/audit", timezone_id="Pacific/Kiritimati")

@@ -1,75 +1,65 @@
-/** What a person may do, as functions of a target and a reason. */
+/** What a person may do to what was shown: it is done only if nobody was faster (If-Match). */
 
 import { client, unwrap } from "./client";
+import type { Delivery, Recipient } from "./types";
 
-const delivery = (id: string) => ({ path: { delivery_id: id } });
-const recipient = (name: string) => ({ path: { recipient: name } });
+/** A delivery as it was seen. */
+export type SeenDelivery = Pick<Delivery, "id" | "revision">;
+/** A lane as it was seen. */
+export type SeenLane = Pick<Recipient, "recipient" | "tag">;
+
 const message = (id: string) => ({ path: { message_id: id } });
 
+function delivery({ id, revision }: SeenDelivery) {
+  return { params: { path: { delivery_id: id } }, headers: { "If-Match": `"${revision}"` } };
+}
+
+function lane({ recipient, tag }: SeenLane) {
+  return { params: { path: { recipient } }, headers: { "If-Match": `"${tag}"` } };
+}
+
 export const act = {
-  redrive: (id: string, reason: string, endpoint?: string) =>
+  redrive: (seen: SeenDelivery, reason: string, endpoint?: string) =>
     unwrap(
       client.POST("/v1/deliveries/{delivery_id}/redrive", {
-        params: delivery(id),
+        ...delivery(seen),
         body: { reason, ...(endpoint && { endpoint }) },
       }),
     ),
-  cancel: (id: string, reason: string) =>
+  cancel: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/cancel", {
-        params: delivery(id),
-        body: { reason },
-      }),
+      client.POST("/v1/deliveries/{delivery_id}/cancel", { ...delivery(seen), body: { reason } }),
     ),
-  discard: (id: string, reason: string) =>
+  discard: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/discard", {
-        params: delivery(id),
-        body: { reason },
-      }),
+      client.POST("/v1/deliveries/{delivery_id}/discard", { ...delivery(seen), body: { reason } }),
     ),
-  undo: (id: string, reason: string) =>
+  undo: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/undo", { params: delivery(id), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/undo", { ...delivery(seen), body: { reason } }),
     ),
-  prove: (id: string, reason: string) =>
+  prove: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/prove", { params: delivery(id), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/prove", { ...delivery(seen), body: { reason } }),
     ),
-  reschedule: (id: string, reason: string, at: string) =>
+  reschedule: (seen: SeenDelivery, reason: string, at: string) =>
     unwrap(
       client.POST("/v1/deliveries/{delivery_id}/reschedule", {
-        params: delivery(id),
+        ...delivery(seen),
         body: { reason, at },
       }),
     ),
-  pause: (name: string, reason: string) =>
+  pause: (seen: SeenLane, reason: string) =>
+    unwrap(client.POST("/v1/recipients/{recipient}/pause", { ...lane(seen), body: { reason } })),
+  resume: (seen: SeenLane, reason: string) =>
+    unwrap(client.POST("/v1/recipients/{recipient}/resume", { ...lane(seen), body: { reason } })),
+  open: (seen: SeenLane, reason: string) =>
     unwrap(
-      client.POST("/v1/recipients/{recipient}/pause", {
-        params: recipient(name),
-        body: { reason },
-      }),
+      client.POST("/v1/recipients/{recipient}/breaker/open", { ...lane(seen), body: { reason } }),
     ),
-  resume: (name: string, reason: string) =>
+  reset: (seen: SeenLane, reason: string) =>
     unwrap(
-      client.POST("/v1/recipients/{recipient}/resume", {
-        params: recipient(name),
-        body: { reason },
-      }),
-    ),
-  open: (name: string, reason: string) =>
-    unwrap(
-      client.POST("/v1/recipients/{recipient}/breaker/open", {
-        params: recipient(name),
-        body: { reason },
-      }),
-    ),
-  reset: (name: string, reason: string) =>
-    unwrap(
-      client.POST("/v1/recipients/{recipient}/breaker/reset", {
-        params: recipient(name),
-        body: { reason },
-      }),
+      client.POST("/v1/recipients/{recipient}/breaker/reset", { ...lane(seen), body: { reason } }),
     ),
   replay: (id: string, reason: string) =>
     unwrap(

@@ -21,6 +21,12 @@ export class Refusal extends Error {
   }
 }
 
+/** The present state, when the change was refused because somebody was faster (412). */
+export function currentOf(error: unknown): object | null {
+  const found = error instanceof Refusal && error.status === 412 ? error.problem?.current : null;
+  return typeof found === "object" ? found : null;
+}
+
 /** The token lives as long as the tab; it is never written to disk by us. */
 export const token = {
   get: (): string | null => sessionStorage.getItem(TOKEN),
@@ -28,10 +34,14 @@ export const token = {
   clear: (): void => sessionStorage.removeItem(TOKEN),
 };
 
+export function authorization(): Record<string, string> {
+  const held = token.get();
+  return held ? { Authorization: `Bearer ${held}` } : {};
+}
+
 const identity: Middleware = {
   onRequest({ request }) {
-    const held = token.get();
-    if (held) request.headers.set("Authorization", `Bearer ${held}`);
+    for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
     if (request.method !== "GET") request.headers.set("Holdfast-Actor", prefs.get().actor);
     return request;
   },

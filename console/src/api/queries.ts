@@ -68,6 +68,7 @@ export function useDeliveries(q: string, pause = false) {
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
+    meta: { still: pause },
     // Later pages do not move: only a list of one page refreshes itself.
     refetchInterval: (query) =>
       pause || (query.state.data?.pages.length ?? 1) > 1 ? false : every,
@@ -146,6 +147,7 @@ export function useNewest(filter: EventsFilter, limit: number, everyMs = SLOW_MS
 export function useEventPages(filter: EventsFilter) {
   return useInfiniteQuery({
     queryKey: ["events", "pages", filter],
+    meta: { still: true },
     queryFn: ({ pageParam }) =>
       fetchEvents({ ...filter, ...(pageParam && { before_id: pageParam }) }, PAGE),
     initialPageParam: 0,
@@ -163,6 +165,7 @@ export function useLastSuccess(recipient: string, before: number, enabled: boole
       return found.find((event) => event.outcome === "success") ?? null;
     },
     enabled,
+    meta: { still: true },
     staleTime: Number.POSITIVE_INFINITY,
   });
 }

@@ -131,6 +131,7 @@ function Freshness() {
     : state === "failing"
       ? "Reconnecting"
       : "Live";
+  const by = live.streaming ? "Changes come as they happen." : "Asks every few seconds.";
   const look = !live.on ? "stopped" : state === "failing" ? "failing" : "live";
   return (
     <button
@@ -138,7 +139,8 @@ function Freshness() {
       className={`freshness ${look}`}
       aria-pressed={live.on}
       onClick={() => live.setOn(!live.on)}
-      title={`${live.on ? "Stop" : "Start"} the refresh (p). Last answer ${lastOk ? `${span(age)} ago` : "not yet"}.`}
+      data-by={live.streaming ? "stream" : "asking"}
+      title={`${live.on ? "Stop" : "Start"} the refresh (p). ${by} Last answer ${lastOk ? `${span(age)} ago` : "not yet"}.`}
     >
       <span className="dot" aria-hidden="true" />
       {text}

@@ -12,6 +12,7 @@ import { ALWAYS_DIFFERENT, diff } from "./diff";
 import { headline } from "./headline";
 import { byTrouble, tone, why } from "./lanes";
 import { each } from "./many";
+import { inShort, meanwhile } from "./meanwhile";
 import { percent, seconds, span } from "./numbers";
 import { patterns } from "./patterns";
 import { ceiling, line, steps, timeTicks } from "./scale";
@@ -228,10 +229,11 @@ test("JSON is indented without touching its numbers", () => {
 test("an action on many goes on after a refusal and lists it", async () => {
   const seen: number[] = [];
   const result = await each(
-    ["a", "b", "c"],
+    [{ id: "a" }, { id: "b" }, { id: "c" }],
     async (one) => {
-      if (one === "b") throw new Error("it is delivered");
+      if (one.id === "b") throw new Error("it is delivered");
     },
+    (error) => (error as Error).message,
     ({ done, refused }) => seen.push(done + refused.length),
   );
   expect(result).toEqual({ done: 2, refused: [{ id: "b", why: "it is delivered" }] });
@@ -252,4 +254,16 @@ test("what was kept is taken only if it is good", () => {
   expect(read('{"zone":"utc","actor":"ada"}')).toEqual({ zone: "utc", actor: "ada" });
   expect(read('{"zone":"mars","actor":"\u00e4"}')).toEqual({ zone: "local", actor: "console" });
   expect(read("not json")).toEqual({ zone: "local", actor: "console" });
+});
+
+test("what changed meanwhile is told in words, and only what explains", () => {
+  const seen = delivery({ status: "dead", revision: 3, generation: 0 });
+  const now = delivery({ status: "pending", revision: 4, generation: 1, code: null });
+  expect(meanwhile(seen, now)).toEqual([
+    { name: "Status", seen: "in review", now: "pending" },
+    { name: "Ended by", seen: "HARD_FAILURE", now: "–" },
+    { name: "Generation", seen: "0", now: "1" },
+  ]);
+  expect(inShort(now)).toBe("changed meanwhile: it is pending now");
+  expect(inShort(lane())).toBe("changed meanwhile");
 });

@@ -5,18 +5,19 @@ export interface Result {
   refused: { id: string; why: string }[];
 }
 
-export async function each(
-  ids: string[],
-  run: (id: string) => Promise<unknown>,
+export async function each<T extends { id: string }>(
+  items: T[],
+  run: (item: T) => Promise<unknown>,
+  say: (error: unknown) => string,
   progress: (result: Result) => void,
 ): Promise<Result> {
   const result: Result = { done: 0, refused: [] };
-  for (const id of ids) {
+  for (const item of items) {
     try {
-      await run(id);
+      await run(item);
       result.done += 1;
     } catch (error) {
-      result.refused.push({ id, why: error instanceof Error ? error.message : String(error) });
+      result.refused.push({ id: item.id, why: say(error) });
     }
     progress({ done: result.done, refused: [...result.refused] });
   }

@@ -1,16 +1,15 @@
 /** One delivery: where it stands, why not now, every try, and what a person can do. */
 
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "wouter";
-import { act } from "../api/actions";
 import { useAttempts, useAudit, useDelivery, useRecipient } from "../api/queries";
 import type { Recipient, RetryEvent, Delivery as Shape } from "../api/types";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { curl } from "../logic/curl";
 import { span } from "../logic/numbers";
-import { codeMeaning, short } from "../logic/words";
+import { codeMeaning, gateWord, short } from "../logic/words";
 import { type Act, ActDialog } from "../parts/ActDialog";
 import { Copy } from "../parts/Copy";
 import { type Fact, Facts } from "../parts/Facts";
@@ -20,6 +19,8 @@ import { Asked, Empty } from "../parts/States";
 import { StatusLabel } from "../parts/Status";
 import { Timeline } from "../parts/Timeline";
 import { Time } from "../time/Time";
+import { useNow } from "../time/useNow";
+import { deliveryActs } from "./deliveryActs";
 
 export default function Delivery() {
   const { id = "" } = useParams<{ id: string }>();
@@ -104,11 +105,7 @@ function Standing({
           {delivery.step} of <Link href={links.flow(delivery.flow)}>{delivery.flow}</Link>
         </span>
         {delivery.status === "pending" ? (
-          <span className="muted">
-            next try{" "}
-            <Time at={delivery.due_at} as="until" zone={lane?.zone} none="when a gate opens" />, at
-            the earliest
-          </span>
+          <NextTry delivery={delivery} zone={lane?.zone} />
         ) : (
           delivery.code && (
             <span title={delivery.code}>
@@ -124,6 +121,30 @@ function Standing({
         <Copy text={() => curl(delivery, endpoint, tries.at(-1))} label="Copy as curl" />
       </p>
     </>
+  );
+}
+
+/** When it goes next; what is due but held is not due: the gate that opens last says until when. */
+function NextTry({ delivery, zone }: { delivery: Shape; zone?: string }) {
+  const now = useNow();
+  const { due_at, waiting } = delivery;
+  const due = due_at !== null && Date.parse(due_at) <= now;
+  if (due && waiting) {
+    return (
+      <span className="tone-hold">
+        held: {gateWord(waiting.gate).toLowerCase()}
+        {waiting.until && (
+          <>
+            , until <Time at={waiting.until} as="clock" zone={zone} />
+          </>
+        )}
+      </span>
+    );
+  }
+  return (
+    <span className="muted">
+      next try <Time at={due_at} as="until" zone={zone} none="when a gate opens" />, at the earliest
+    </span>
   );
 }
 
@@ -196,103 +217,14 @@ interface ActionsProps {
 }
 
 function Actions({ delivery, lane, ask }: ActionsProps) {
-  const what = short(delivery.id);
-  const { id, status } = delivery;
-  const acts: Record<string, () => void> = {};
-  if (status === "dead") acts.Redrive = () => ask(redrive(delivery, lane));
-  if (status === "pending") acts.Reschedule = () => ask(reschedule(delivery));
-  if (status === "discarded") {
-    acts["Undo discard"] = () =>
-      ask({
-        verb: "Undo discard",
-        what,
-        consequence: "It returns to the review queue; nothing is sent until somebody redrives it.",
-        done: "Back in review",
-        run: (reason) => act.undo(id, reason),
-      });
-  }
-  if (status === "dead" || status === "discarded") {
-    acts["Mark delivered"] = () =>
-      ask({
-        verb: "Mark delivered",
-        what,
-        consequence: "It counts as delivered although Holdfast has no proof. Nothing is sent.",
-        reasonLabel: "Proof",
-        done: "Marked delivered",
-        run: (reason) => act.prove(id, reason),
-      });
-  }
-  if (status === "dead") {
-    acts.Discard = () =>
-      ask({
-        verb: "Discard",
-        what,
-        danger: true,
-        consequence: "It is given up. It can be returned to review as long as its row is kept.",
-        done: "Discarded",
-        run: (reason) => act.discard(id, reason),
-      });
-  }
-  if (status === "pending") {
-    acts.Cancel = () =>
-      ask({
-        verb: "Cancel delivery",
-        what,
-        danger: true,
-        consequence: "It is given up. A send that is under way may still arrive, and then counts.",
-        done: "Cancelled",
-        run: (reason) => act.cancel(id, reason),
-      });
-  }
-  return Object.entries(acts).map(([name, run], index) => (
-    <Button key={name} size="xs" variant={index === 0 ? "filled" : "default"} onClick={run}>
+  return Object.entries(deliveryActs(delivery, lane)).map(([name, act], index) => (
+    <Button
+      key={name}
+      size="xs"
+      variant={index === 0 ? "filled" : "default"}
+      onClick={() => ask(act)}
+    >
       {name}
     </Button>
   ));
-}
-
-function redrive(delivery: Shape, lane: Recipient | undefined): Act {
-  let endpoint: string | undefined;
-  const endpoints = lane?.endpoints ?? [];
-  return {
-    verb: "Redrive",
-    what: short(delivery.id),
-    consequence: `It returns to the lane of ${delivery.recipient} with all its retries, under the same key: a partner that has it already will call it a duplicate.`,
-    done: "Returned to its lane",
-    fields: endpoints.length > 1 && (
-      <Select
-        label="Endpoint"
-        data={endpoints.map((one) => one.name)}
-        placeholder="the usual one"
-        clearable
-        onChange={(value) => {
-          endpoint = value ?? undefined;
-        }}
-      />
-    ),
-    run: (reason) => act.redrive(delivery.id, reason, endpoint),
-  };
-}
-
-function reschedule(delivery: Shape): Act {
-  let at = "";
-  return {
-    verb: "Reschedule",
-    what: short(delivery.id),
-    consequence: "The earliest next send is moved; the lane may still hold it longer.",
-    done: "Rescheduled",
-    fields: (
-      <TextInput
-        type="datetime-local"
-        step={1}
-        label="Not before"
-        description="In this browser's time; empty: now."
-        onChange={(event) => {
-          at = event.currentTarget.value;
-        }}
-      />
-    ),
-    run: (reason) =>
-      act.reschedule(delivery.id, reason, (at ? new Date(at) : new Date()).toISOString()),
-  };
 }

@@ -3,13 +3,11 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "wouter";
-import { act } from "../api/actions";
 import { useNewest, useRecipient } from "../api/queries";
 import type { Recipient, RetryEvent } from "../api/types";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { bucketed } from "../logic/buckets";
-import { why } from "../logic/lanes";
 import { count, percent, plural, rate, span } from "../logic/numbers";
 import { patterns } from "../logic/patterns";
 import { type Act, ActDialog } from "../parts/ActDialog";
@@ -22,6 +20,7 @@ import { Section } from "../parts/Section";
 import { Asked, Empty } from "../parts/States";
 import { BreakerLabel, Label } from "../parts/Status";
 import { Time } from "../time/Time";
+import { laneActs } from "./laneActs";
 
 const EVENTS = 1000;
 const SHOWN = 15;
@@ -54,83 +53,16 @@ export default function Lane() {
 }
 
 function Actions({ lane, ask }: { lane: Recipient; ask: (act: Act) => void }) {
-  const what = lane.recipient;
-  const open = lane.breaker === "open";
-  const stopped = why(lane) !== null && (lane.paused !== null || lane.disabled.length > 0);
-  const mended = lane.gates?.some(
-    (gate) => gate.gate === "credentials" || gate.gate === "endpoint",
-  );
-  return (
-    <>
-      {stopped || mended ? (
-        <Button
-          size="xs"
-          onClick={() =>
-            ask({
-              verb: "Resume",
-              what,
-              consequence: `What waits for ${what} is sent again, as fast as the lane allows.`,
-              done: `${what} is resumed`,
-              run: (reason) => act.resume(what, reason),
-            })
-          }
-        >
-          Resume
-        </Button>
-      ) : (
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() =>
-            ask({
-              verb: "Pause",
-              what,
-              consequence: `Nothing is sent to ${what} until somebody resumes it. Deliveries wait and use no retries.`,
-              done: `${what} is paused`,
-              run: (reason) => act.pause(what, reason),
-            })
-          }
-        >
-          Pause
-        </Button>
-      )}
-      {lane.breaker !== "closed" && (
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() =>
-            ask({
-              verb: "Close breaker",
-              what: `of ${what}`,
-              consequence: `Everything that waits for ${what} may go at once: do this when you know that it is back.`,
-              done: `The breaker of ${what} is closed`,
-              run: (reason) => act.reset(what, reason),
-            })
-          }
-        >
-          Close breaker
-        </Button>
-      )}
-      {!(open && lane.manual) && (
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() =>
-            ask({
-              verb: "Open breaker",
-              what: `of ${what}`,
-              danger: true,
-              consequence: `Nothing is sent to ${what}, not even probes, until somebody closes the breaker.`,
-              done: `The breaker of ${what} is open`,
-              run: (reason) => act.open(what, reason),
-            })
-          }
-        >
-          Open breaker
-        </Button>
-      )}
-    </>
-  );
+  return Object.entries(laneActs(lane)).map(([name, act]) => (
+    <Button
+      key={name}
+      size="xs"
+      variant={name === "Resume" ? "filled" : "default"}
+      onClick={() => ask(act)}
+    >
+      {name}
+    </Button>
+  ));
 }
 
 function Body({ lane }: { lane: Recipient }) {

@@ -4,6 +4,11 @@ import { Button, Group, Modal, Stack, Textarea } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
+import { currentOf } from "../api/client";
+import { Meanwhile } from "./Meanwhile";
+
+/** What was filled in besides the reason, by the names of the fields. */
+export type Values = Record<string, string>;
 
 export interface Act {
   /** Imperative, as on the button: `Redrive`. */
@@ -16,10 +21,14 @@ export interface Act {
   /** Said when it is done. */
   done: string;
   /** Further fields, above the reason. */
-  fields?: ReactNode;
+  fields?: (values: Values, set: (part: Values) => void) => ReactNode;
   /** Label of the reason, where it is more than a reason. */
   reasonLabel?: string;
-  run: (reason: string) => Promise<unknown>;
+  /** The state that the person saw, and how the journal calls the thing. */
+  seen?: { state: object; subject: string };
+  /** The same on the present state, when somebody was faster; null: it makes no sense any more. */
+  again?: (current: object) => Act | null;
+  run: (reason: string, values: Values) => Promise<unknown>;
 }
 
 interface Props {
@@ -37,30 +46,48 @@ export function ActDialog({ act, close }: Props) {
       centered
       size="md"
     >
-      {act && <ActForm act={act} close={close} />}
+      {act && <ActForm asked={act} close={close} />}
     </Modal>
   );
 }
 
-function ActForm({ act, close }: { act: Act; close: () => void }) {
+interface Faster {
+  seen: { state: object; subject: string };
+  current: object;
+}
+
+function ActForm({ asked, close }: { asked: Act; close: () => void }) {
+  const [act, setAct] = useState<Act | null>(asked);
+  const [faster, setFaster] = useState<Faster | null>(null);
   const [reason, setReason] = useState("");
+  const [values, setValues] = useState<Values>({});
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const queries = useQueryClient();
 
+  function refused(act: Act, problem: unknown) {
+    const current = currentOf(problem);
+    if (current && act.seen) {
+      setFaster({ seen: act.seen, current });
+      setAct(act.again?.(current) ?? null);
+      setError(null);
+    } else setError(problem instanceof Error ? problem.message : String(problem));
+  }
+
   async function submit(event: FormEvent) {
     event.preventDefault();
+    if (!act) return;
     if (!reason.trim()) {
       setError("Say why: it stands in the audit journal.");
       return;
     }
     setBusy(true);
     try {
-      await act.run(reason.trim());
+      await act.run(reason.trim(), values);
       notifications.show({ message: act.done, color: "green" });
       close();
-    } catch (refused) {
-      setError(refused instanceof Error ? refused.message : String(refused));
+    } catch (problem) {
+      refused(act, problem);
     } finally {
       setBusy(false);
       await queries.invalidateQueries();
@@ -70,27 +97,32 @@ function ActForm({ act, close }: { act: Act; close: () => void }) {
   return (
     <form onSubmit={(event) => void submit(event)}>
       <Stack gap="sm">
-        <p>{act.consequence}</p>
-        {act.fields}
-        <Textarea
-          label={act.reasonLabel ?? "Reason"}
-          description="Kept in the audit journal, with your name."
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          maxLength={500}
-          autosize
-          minRows={2}
-          withAsterisk
-          error={error}
-          data-autofocus
-        />
+        {faster && <Meanwhile {...faster} possible={act !== null} verb={asked.verb} />}
+        {act && <p>{act.consequence}</p>}
+        {act?.fields?.(values, (part) => setValues((before) => ({ ...before, ...part })))}
+        {act && (
+          <Textarea
+            label={act.reasonLabel ?? "Reason"}
+            description="Kept in the audit journal, with your name."
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+            maxLength={500}
+            autosize
+            minRows={2}
+            withAsterisk
+            error={error}
+            data-autofocus
+          />
+        )}
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={close}>
             Back
           </Button>
-          <Button type="submit" color={act.danger ? "red" : undefined} loading={busy}>
-            {act.verb}
-          </Button>
+          {act && (
+            <Button type="submit" color={act.danger ? "red" : undefined} loading={busy}>
+              {faster ? `${act.verb} all the same` : act.verb}
+            </Button>
+          )}
         </Group>
       </Stack>
     </form>

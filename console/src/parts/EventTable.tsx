@@ -20,7 +20,7 @@ interface Props {
 export function EventTable({ events, zone, without }: Props) {
   return (
     <Scroll label="Retry events">
-      <table className="table stack-phone">
+      <table className="table stack-phone events">
         <caption className="sr-only">Retry events, newest first</caption>
         <thead>
           <tr>

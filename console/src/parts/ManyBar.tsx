@@ -3,9 +3,11 @@
 import { Button, Group, Modal, Progress, Stack, Textarea } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { act } from "../api/actions";
+import { act, type SeenDelivery } from "../api/actions";
+import { currentOf } from "../api/client";
 import type { Delivery } from "../api/types";
 import { each, type Result } from "../logic/many";
+import { inShort } from "../logic/meanwhile";
 import { plural } from "../logic/numbers";
 import { short } from "../logic/words";
 
@@ -15,7 +17,7 @@ interface Verb {
   from: Delivery["status"];
   danger: boolean;
   says: string;
-  run: (id: string, reason: string) => Promise<unknown>;
+  run: (seen: SeenDelivery, reason: string) => Promise<unknown>;
 }
 
 const VERBS: Verb[] = [
@@ -65,7 +67,7 @@ export function ManyBar({ marked, clear }: { marked: Delivery[]; clear: () => vo
         {verb && (
           <ManyForm
             verb={verb}
-            ids={marked.filter((one) => one.status === verb.from).map((one) => one.id)}
+            marked={marked.filter((one) => one.status === verb.from)}
             close={() => setVerb(null)}
             finish={() => {
               setVerb(null);
@@ -78,16 +80,22 @@ export function ManyBar({ marked, clear }: { marked: Delivery[]; clear: () => vo
   );
 }
 
+function refusal(error: unknown): string {
+  const current = currentOf(error);
+  if (current) return inShort(current);
+  return error instanceof Error ? error.message : String(error);
+}
+
 interface FormProps {
   verb: Verb;
-  ids: string[];
+  marked: Delivery[];
   close: () => void;
   finish: () => void;
 }
 
-function ManyForm({ verb, ids: given, close, finish }: FormProps) {
+function ManyForm({ verb, marked, close, finish }: FormProps) {
   // What was marked when the dialog opened is what is acted on, whatever the list does meanwhile.
-  const [ids] = useState(given);
+  const [seen] = useState(marked);
   const [reason, setReason] = useState("");
   const [error, setError] = useState<string | null>(null);
   const [result, setResult] = useState<Result | null>(null);
@@ -101,7 +109,7 @@ function ManyForm({ verb, ids: given, close, finish }: FormProps) {
       return;
     }
     setResult({ done: 0, refused: [] });
-    await each(ids, (id) => verb.run(id, reason.trim()), setResult);
+    await each(seen, (one) => verb.run(one, reason.trim()), refusal, setResult);
     setOver(true);
     await queries.invalidateQueries();
   }
@@ -110,9 +118,9 @@ function ManyForm({ verb, ids: given, close, finish }: FormProps) {
     const handled = result.done + result.refused.length;
     return (
       <Stack gap="sm">
-        <Progress value={(handled / ids.length) * 100} aria-label="Progress" />
+        <Progress value={(handled / seen.length) * 100} aria-label="Progress" />
         <p role="status" className="num">
-          {handled} of {ids.length}: {result.done} done, {result.refused.length} refused
+          {handled} of {seen.length}: {result.done} done, {result.refused.length} refused
         </p>
         {result.refused.length > 0 && (
           <ul className="refusals">
@@ -135,7 +143,7 @@ function ManyForm({ verb, ids: given, close, finish }: FormProps) {
     <form onSubmit={(event) => void submit(event)}>
       <Stack gap="sm">
         <p>
-          {plural(ids.length, "delivery", "deliveries")}: {verb.says}, one after the other. Those
+          {plural(seen.length, "delivery", "deliveries")}: {verb.says}, one after the other. Those
           that have changed meanwhile are refused and listed.
         </p>
         <Textarea
@@ -155,7 +163,7 @@ function ManyForm({ verb, ids: given, close, finish }: FormProps) {
             Back
           </Button>
           <Button type="submit" color={verb.danger ? "red" : undefined}>
-            {verb.name} {ids.length}
+            {verb.name} {seen.length}
           </Button>
         </Group>
       </Stack>

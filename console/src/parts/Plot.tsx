@@ -31,6 +31,8 @@ const HIGH = 150;
 const LEFT = 46;
 const BOTTOM = 20;
 const TOP = 8;
+/** Room for `14:03:22`. */
+const LABEL = 54;
 
 export function Plot(props: Props) {
   if (props.times.length < 2) {
@@ -103,7 +105,13 @@ function Drawing({ title, times, series, stacked = false, show, least = 0 }: Pro
           </g>
         ))}
         {timeTicks(first, last, wide < 480 ? 3 : 6).map((tick) => (
-          <text key={tick} className="tick" x={x(tick)} y={HIGH - 5} textAnchor="middle">
+          <text
+            key={tick}
+            className="tick"
+            x={Math.min(x(tick), wide - LABEL / 2)}
+            y={HIGH - 5}
+            textAnchor="middle"
+          >
             {clock(tick, zone).slice(0, last - first > 120_000 ? 5 : 8)}
           </text>
         ))}

@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { App } from "../app/App";
 import { prefs } from "../app/prefs";
 import Deliveries from "../pages/Deliveries";
+import { deliveryActs } from "../pages/deliveryActs";
 import { answering, delivery, event, id, lane, show } from "../test/render";
 import { ActDialog } from "./ActDialog";
 import { Gates } from "./Gates";
@@ -38,6 +39,47 @@ describe("the dialog of an action", () => {
     expect(close).not.toHaveBeenCalled();
   });
 
+  test("somebody was faster: shows who and what, keeps the reason, and lets decide again", async () => {
+    const seen = delivery({ revision: 3 });
+    const now = delivery({ revision: 5, reason: "Postal code" });
+    const asked = answering(({ method, path, headers }) => {
+      if (path.startsWith("/v1/audit")) {
+        const note = { at: "2026-01-01T00:00:09.000Z", actor: "bob", action: "undo" };
+        return { body: { items: [{ ...note, subject: seen.id, reason: "by mistake" }] } };
+      }
+      if (method !== "POST") return { body: now };
+      if (headers.get("if-match") === `"${now.revision}"`) return { body: now };
+      return { status: 412, body: { detail: "stale", code: "STALE", current: now } };
+    });
+    const close = vi.fn();
+    show(<ActDialog act={deliveryActs(seen).Redrive ?? null} close={close} />);
+    await userEvent.type(await screen.findByLabelText(/Reason/), "mended");
+    await userEvent.click(screen.getByRole("button", { name: "Redrive" }));
+    const told = await screen.findByRole("alert");
+    expect(told.textContent).toContain("Nothing was done");
+    expect(told.textContent).toContain("Postal code");
+    expect(await screen.findByText(/bob, undo/)).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "Redrive all the same" }));
+    await waitFor(() => expect(close).toHaveBeenCalled());
+    const sent = asked.filter((one) => one.method === "POST");
+    expect(sent.map((one) => one.headers.get("if-match"))).toEqual(['"3"', '"5"']);
+    expect(sent[1]?.body).toEqual({ reason: "mended" });
+  });
+
+  test("what is not possible any more has no button", async () => {
+    const current = delivery({ revision: 5, status: "delivered", code: null });
+    answering(({ method }) =>
+      method === "POST"
+        ? { status: 412, body: { detail: "stale", code: "STALE", current } }
+        : { body: { items: [] } },
+    );
+    show(<ActDialog act={deliveryActs(delivery()).Discard ?? null} close={() => undefined} />);
+    await userEvent.type(await screen.findByLabelText(/Reason/), "no use");
+    await userEvent.click(screen.getByRole("button", { name: "Discard" }));
+    expect(await screen.findByText(/Discard is not possible any more/)).toBeTruthy();
+    expect(screen.getAllByRole("button").map((one) => one.textContent)).not.toContain("Discard");
+  });
+
   test("sends the trimmed reason and closes", async () => {
     const run = vi.fn(async () => undefined);
     const close = vi.fn();
@@ -45,7 +87,7 @@ describe("the dialog of an action", () => {
     await userEvent.type(await screen.findByLabelText(/Reason/), "  mended  ");
     await userEvent.click(screen.getByRole("button", { name: "Redrive" }));
     await waitFor(() => expect(close).toHaveBeenCalled());
-    expect(run).toHaveBeenCalledWith("mended");
+    expect(run).toHaveBeenCalledWith("mended", {});
   });
 });
 
@@ -211,6 +253,7 @@ describe("the list of deliveries", () => {
     ]);
     expect(sent[0]?.body).toEqual({ reason: "postal codes are new" });
     expect(sent[0]?.headers.get("holdfast-actor")).toBe("ada");
+    expect(sent[0]?.headers.get("if-match")).toBe('"1"');
   });
 
   test("nothing in review is good news", async () => {
