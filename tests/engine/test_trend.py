@@ -76,6 +76,20 @@ def test_quantiles(counts: dict[int, int], share: float, expected: float | None)
     assert quantile([counts.get(at, 0) for at in range(BUCKETS)], share) == expected
 
 
+async def test_the_first_minutes_are_drawn_fine() -> None:
+    """Until the plot is full every beat is a point; then points grow, never beyond the most."""
+    clock = VirtualClock()
+    trend = Trend(clock, Meter(), cast("Intake", Door()))
+    seen: list[int] = []
+    for _ in range(KEPT):
+        clock.jump(5)
+        await trend.run_once()
+        seen.append(len(trend.points()))
+    assert seen[:POINTS] == list(range(1, POINTS + 1))
+    assert max(seen) == POINTS
+    assert min(seen[POINTS:]) > POINTS // 2
+
+
 async def test_a_beat_holds_the_difference(decision: Decision) -> None:
     """Each beat holds what happened since the one before, and the first what since the start."""
     clock, meter, door = VirtualClock(), Meter(), Door()

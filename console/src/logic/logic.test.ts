@@ -185,18 +185,15 @@ describe("plots", () => {
     expect(line([{ x: 0, y: 1 }, null, { x: 2, y: 3 }])).toBe("M0.0 1.0M2.0 3.0");
   });
 
-  test("sums are steps", () => {
-    expect(
-      steps([
-        { x: 0, y: 1 },
-        { x: 5, y: 2 },
-      ]),
-    ).toEqual([
-      { x: 0, y: 1 },
-      { x: 0, y: 1 },
-      { x: 0, y: 2 },
+  test("sums are steps, and begin where the plot does", () => {
+    const dots = [1, 2, 3].map((y) => ({ x: y * 5, y }));
+    expect(steps(dots)).toEqual([
       { x: 5, y: 2 },
+      { x: 10, y: 2 },
+      { x: 10, y: 3 },
+      { x: 15, y: 3 },
     ]);
+    expect(steps(dots.slice(0, 1))).toHaveLength(1);
   });
 
   test("ticks are round instants, never too many", () => {

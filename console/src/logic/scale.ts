@@ -29,7 +29,10 @@ export interface Dot {
 
 /** Sums of stretches as steps: each value holds from the end of the stretch before to its own. */
 export function steps(dots: Dot[]): Dot[] {
-  return dots.flatMap((dot, index) => [{ x: dots[index - 1]?.x ?? dot.x, y: dot.y }, dot]);
+  const [first, ...rest] = dots;
+  if (first === undefined || rest.length === 0) return dots;
+  // The stretch of the first lies before the plot begins.
+  return rest.flatMap((dot, index) => [{ x: dots[index]?.x ?? first.x, y: dot.y }, dot]);
 }
 
 /** A line through dots; null breaks it. */

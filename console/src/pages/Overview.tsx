@@ -109,7 +109,8 @@ function Whys({ lanes }: { lanes: Recipient[] }) {
               {plural(lane.pending, "delivery waits", "deliveries wait")}
               {found.until && (
                 <>
-                  , {found.untilWord} <Time at={found.until} as="until" zone={lane.zone} />
+                  , {found.untilWord}{" "}
+                  <Time at={found.until} as="until" past="now" zone={lane.zone} />
                 </>
               )}
             </li>
@@ -126,6 +127,11 @@ function windowOf(glance: Glance, minutes: number): Window | undefined {
 
 function share(found: Window | undefined): string {
   return found && found.tries > 0 ? percent(found.successes / found.tries) : "–";
+}
+
+/** The share of a longer window, once it has seen more than the shorter one beside it. */
+function longer(found: Window | undefined, shorter: number): string {
+  return found && found.covered_ms > shorter * 60_000 ? share(found) : "–";
 }
 
 function perSecond(number: number, found: Window | undefined): string {
@@ -182,8 +188,8 @@ function Figures({ glance, lanes }: { glance: Glance; lanes: Recipient[] }) {
         value={share(five)}
         details={[
           ["1 min", share(one)],
-          ["15 min", share(quarter)],
-          ["60 min", share(hour)],
+          ["15 min", longer(quarter, 5)],
+          ["60 min", longer(hour, 15)],
         ]}
       />
       <Figure

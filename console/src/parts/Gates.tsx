@@ -14,7 +14,7 @@ export function Gates({ gates, zone }: { gates: Waiting[]; zone?: string }) {
           <span className="gate-until">
             {gate.until ? (
               <>
-                opens <Time at={gate.until} as="until" zone={zone} />
+                opens <Time at={gate.until} as="until" past="now" zone={zone} />
               </>
             ) : (
               "not by time alone"

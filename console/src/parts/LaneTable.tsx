@@ -19,7 +19,7 @@ export function LaneWhy({ lane }: { lane: Recipient }) {
       </span>
       {found.until && (
         <span className="why-until muted">
-          {found.untilWord} <Time at={found.until} as="until" zone={lane.zone} />
+          {found.untilWord} <Time at={found.until} as="until" past="now" zone={lane.zone} />
         </span>
       )}
     </>

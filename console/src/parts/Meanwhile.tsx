@@ -43,7 +43,7 @@ export function Meanwhile({ seen, current, possible, verb }: Props) {
       )}
       {last && (
         <p className="muted">
-          Last by a person: {last.actor}, {last.action.replaceAll("_", " ")}, <Time at={last.at} />:{" "}
+          <b>{last.actor}</b> {last.action.replaceAll("_", " ")} <Time at={last.at} />:{" "}
           {last.reason}
         </p>
       )}

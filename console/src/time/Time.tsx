@@ -12,9 +12,11 @@ interface Props {
   as?: "relative" | "absolute" | "clock" | "until";
   /** Shown when there is no instant. */
   none?: string;
+  /** Of a countdown that is over. */
+  past?: string;
 }
 
-export function Time({ at, zone, as = "relative", none = "–" }: Props) {
+export function Time({ at, zone, as = "relative", none = "–", past }: Props) {
   const now = useNow();
   const prefs = usePrefs();
   if (!at) return <span className="muted">{none}</span>;
@@ -25,7 +27,7 @@ export function Time({ at, zone, as = "relative", none = "–" }: Props) {
     relative: () => relative(instant, now),
     absolute: () => absolute(instant, shown),
     clock: () => clock(instant, shown),
-    until: () => countdown(instant, now),
+    until: () => countdown(instant, now, past),
   };
   return (
     <time className="num" dateTime={at} title={title}>

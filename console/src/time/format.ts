@@ -54,6 +54,6 @@ function coarse(ms: number): string {
 }
 
 /** How long until, to the second: for countdowns. */
-export function countdown(at: number, now: number): string {
-  return at <= now ? "due now" : `in ${span(Math.ceil((at - now) / 1000) * 1000)}`;
+export function countdown(at: number, now: number, past = "due now"): string {
+  return at <= now ? past : `in ${span(Math.ceil((at - now) / 1000) * 1000)}`;
 }

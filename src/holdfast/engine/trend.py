@@ -5,6 +5,7 @@ keeps the differences. What was before the start is not known, and each window s
 it was seen.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -57,8 +58,9 @@ class Trend(Loop):
         return tuple(window(self._beats, minutes) for minutes in WINDOWS)
 
     def points(self) -> tuple[Point, ...]:
-        """Return the last hour in at most `POINTS` points, oldest first."""
-        return points(tuple(self._beats), KEPT // POINTS)
+        """Return the last hour in at most `POINTS` points, oldest first; finer while it is young."""
+        beats = tuple(self._beats)
+        return points(beats, math.ceil(len(beats) / POINTS) or 1)
 
     def _beat(self, span: int) -> Beat:
         attempts, latency = Counter(self._meter.attempts), tuple(self._meter.latency)
