@@ -58,9 +58,9 @@ class Trend(Loop):
         return tuple(window(self._beats, minutes) for minutes in WINDOWS)
 
     def points(self) -> tuple[Point, ...]:
-        """Return the last hour in at most `POINTS` points, oldest first; finer while it is young."""
+        """Return the last hour in at most `POINTS` points, oldest first; the first are fine."""
         beats = tuple(self._beats)
-        return points(beats, math.ceil(len(beats) / POINTS) or 1)
+        return points(beats, max(1, math.ceil(len(beats) / POINTS)))
 
     def _beat(self, span: int) -> Beat:
         attempts, latency = Counter(self._meter.attempts), tuple(self._meter.latency)
