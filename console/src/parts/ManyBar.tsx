@@ -35,7 +35,8 @@ const VERBS: Verb[] = [
 
 export function ManyBar({ marked, clear }: { marked: Delivery[]; clear: () => void }) {
   const [verb, setVerb] = useState<Verb | null>(null);
-  if (marked.length === 0) return null;
+  // The report stays although what was acted on has left the list, and its mark with it.
+  if (marked.length === 0 && verb === null) return null;
   return (
     <div className="many-bar" role="toolbar" aria-label="Actions on marked deliveries">
       <b className="num">{marked.length} marked</b>
