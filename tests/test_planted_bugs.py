@@ -162,8 +162,8 @@ class RevisionBlind(FaultyStore):
 
 def test_a_stale_settlement_that_is_accepted() -> None:
     """Found by "attempts are numbered without gap or repeat": an old generation overwrites."""
-    # About one world in 85 shows it: of the first 251 those of seeds 99, 178 and 251.
-    assert seeds_until(Promise.NUMBERS, store_type=RevisionBlind, first=61, most=60)
+    # Few worlds show it: of the first 30 those of seeds 12, 17 and 26.
+    assert seeds_until(Promise.NUMBERS, store_type=RevisionBlind, first=1, most=60)
 
 
 class EpochBlind(FaultyStore):

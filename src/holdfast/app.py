@@ -15,8 +15,8 @@ from holdfast.channel import Channel
 from holdfast.channels.http import HttpChannel
 from holdfast.clock import Clock, StoreClock, SystemClock
 from holdfast.config import Config, prepare_data
-from holdfast.engine.book import max_ages
-from holdfast.engine.engine import Engine, check_pending
+from holdfast.engine.book import check_pending, max_ages
+from holdfast.engine.engine import Engine
 from holdfast.engine.fleet import usual
 from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine

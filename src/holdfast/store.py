@@ -13,12 +13,14 @@ from typing import Final, Protocol
 
 import msgspec
 
-from holdfast.model.attempt import Attempt, Event
+from holdfast.model.attempt import Attempt, Event, Step
 from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.operation import Operation, Progress
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
+from holdfast.shelf import Operations
 
 UNSEEN: Final = -1
 """A revision that no delivery has."""
@@ -95,6 +97,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
         notes: audit lines.
         released: recipients of `lanes` that the worker gives away with this ...
         offered: ... and of those, the ones that another should take although nothing may wait.
+        progress: how an operation gets on; all `transitions` are its own then.
     """
 
     epoch: int
@@ -106,6 +109,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     notes: tuple[Note, ...] = ()
     released: frozenset[str] = frozenset()
     offered: frozenset[str] = frozenset()
+    progress: Progress | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -143,6 +147,7 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
 
     accepts: tuple[Accepted, ...]
     transitions: tuple[Applied, ...]
+    operation: Operation | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -216,15 +221,6 @@ class EventQuery(msgspec.Struct, frozen=True, gc=False):
     limit: int = 100
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """That something was tried: an event without its body; `outcome` is a `Result`."""
-
-    position: int
-    delivery_id: str
-    recipient: str
-    outcome: str
-
-
 class Counts(msgspec.Struct, frozen=True, gc=False):
     """Deliveries of a lane by fate; `created` is always the sum of the others (promise 2).
 
@@ -248,7 +244,7 @@ class Retention(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         payloads: payloads of messages whose deliveries are all delivered or discarded, or dead
             (never of pending ones, C17).
-        rows: such messages with their deliveries; counted as `pruned`.
+        rows: such messages with their deliveries, counted as `pruned`; operations that ended.
         events: retry events; a store may keep them until the whole day has passed.
         keys: idempotency keys of messages accepted before; never before their payload went.
         limit: most rows of each kind in one call, so that commits stay short; events that a store
@@ -263,12 +259,13 @@ class Retention(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pruned(msgspec.Struct, frozen=True, gc=False):
-    """How many of each kind went."""
+    """How many of each kind went; of operations these and their results."""
 
     payloads: int = 0
     rows: int = 0
     events: int = 0
     keys: int = 0
+    operations: int = 0
 
 
 class Space(msgspec.Struct, frozen=True, gc=False):
@@ -291,9 +288,11 @@ class Deliveries(Protocol):
         `followed` deliveries the same transaction releases the follower (delivered: due now),
         discards the followers (dead or discarded: code `PREDECESSOR`) or revives them (redriven:
         they wait, due `NEVER`; undone it is dead, so they stay as they are). Counters move in
-        the same transaction.
+        the same transaction. `progress` is written with what the transitions came to
+        (`stores.planning.operating`).
 
         Raises:
+            Conflict: the operation is not as `progress` has seen it; nothing was written.
             StoreFull: no space; nothing was written.
             StoreLost: the worker is not on the list any more; nothing was written.
             StoreError: anything else; the same batch may be given again.
@@ -492,7 +491,7 @@ class Registry(Protocol):
         ...
 
 
-class Store(Deliveries, Lanes, Wakeup, Journal, Registry, Protocol):
+class Store(Deliveries, Lanes, Wakeup, Journal, Registry, Operations, Protocol):
     """All roles of one backend."""
 
     async def close(self) -> None:

@@ -16,9 +16,9 @@ from holdfast.engine.broadcast import (
     Listener,
 )
 from holdfast.errors import Overloaded, StoreError
+from holdfast.model.attempt import Step
 from holdfast.model.lane import BreakerState
 from holdfast.model.stream import LaneWord, Topic
-from holdfast.store import Step
 from holdfast.testing.channel import always
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.rig import Rig, catalog, recipient, running

@@ -11,7 +11,7 @@ DO $$ BEGIN
 IF to_regclass('holdfast.owner') IS NOT NULL THEN
     TRUNCATE holdfast.messages, holdfast.deliveries, holdfast.attempts, holdfast.snapshots,
         holdfast.lanes, holdfast.workers, holdfast.counters, holdfast.notes, holdfast.documents,
-        holdfast.search_tokens;
+        holdfast.search_tokens, holdfast.operations, holdfast.operation_results;
     UPDATE holdfast.owner SET epoch = 0, shift = 0;
 END IF;
 END $$

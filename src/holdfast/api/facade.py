@@ -10,6 +10,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
+from holdfast.model.operation import Operation, Plan, Preview, Result
 from holdfast.model.overview import Overview
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
@@ -135,6 +136,62 @@ class Actions(Protocol):
         ...
 
 
+class Operations(Protocol):
+    """Bulk work. `seen` is the operation's revision that the caller knows; None: any.
+
+    Raises:
+        Stale: what was seen is not the present state.
+        NotFound: no such operation.
+        Conflict: not allowed from the present state.
+        InvalidInput: a value is wrong.
+        StoreError: it was not written.
+    """
+
+    async def preview(self, plan: Plan) -> Preview:
+        """Return what a plan would act on."""
+        ...
+
+    async def start(self, plan: Plan) -> Operation:
+        """Save a new operation; it runs from then on."""
+        ...
+
+    async def operations(self, below: str | None, limit: int) -> list[Operation]:
+        """Return operations, newest first, below an id."""
+        ...
+
+    async def operation(self, operation_id: str) -> Operation:
+        """Return one operation."""
+        ...
+
+    async def results(self, operation_id: str, below: str | None, limit: int) -> list[Result]:
+        """Return what became of its deliveries, newest delivery first, below an id."""
+        ...
+
+    async def pause(
+        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Operation:
+        """Stop after the batch under way."""
+        ...
+
+    async def resume(
+        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Operation:
+        """Go on where it stopped."""
+        ...
+
+    async def cancel(
+        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Operation:
+        """End it; what is done stays done."""
+        ...
+
+    async def undo(
+        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+    ) -> Operation:
+        """Bring back what a discard took out of review."""
+        ...
+
+
 class Views(Protocol):
     """What may be seen. Payloads are never shown."""
 
@@ -241,6 +298,11 @@ class Facade(Protocol):
     @property
     def views(self) -> Views:
         """Return what may be seen."""
+        ...
+
+    @property
+    def operations(self) -> Operations:
+        """Return the bulk work."""
         ...
 
     @property

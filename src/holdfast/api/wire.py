@@ -398,7 +398,7 @@ class Health(msgspec.Struct, frozen=True):
     version: str
 
 
-def show(kind: type[S], value: msgspec.Struct, **fields: Any) -> S:
+def show(kind: type[S], value: msgspec.Struct, /, **fields: Any) -> S:
     """Return `value` as `kind`: same names, instants as text; `fields` replaces single ones."""
     shown: dict[str, Any] = {}
     for name, instant in _plan(kind):

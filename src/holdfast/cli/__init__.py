@@ -12,6 +12,7 @@ from holdfast.cli import (
     doctor,
     experimenting,
     measuring,
+    operations,
     overview,
     reading,
     running,
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 parts = (
-    *(running, sending, reading, overview, acting, signals),
+    *(running, sending, reading, overview, acting, operations, signals),
     *(storing, doctor, checking, measuring, experimenting),
 )
 for part in parts:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.engine import consents
+from holdfast.engine import changes, consents
 from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.intake import Intake
@@ -18,7 +18,7 @@ from holdfast.engine.views import Views, view
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
-from holdfast.model.delivery import Delivery, Status, Verb, after
+from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.policy import PolicySettings
@@ -76,6 +76,10 @@ class Actions:
         self._pruner = pruner
         self._views = views
         self.book = book
+        self.revocations = 0
+        """How many revocations have begun: bulk work looks again when one did meanwhile."""
+        self.revoking: set[str] = set()
+        """Messages whose consent is being revoked: their deliveries are left alone."""
 
     # -- deliveries -------------------------------------------------------------------------
 
@@ -104,10 +108,10 @@ class Actions:
         """
         present = await self._views.delivery(delivery_id)
         _check_seen(present, seen)
-        await self._check_order(present)
+        await changes.check_order(self._store, present)
 
         def change(delivery: Delivery, now: int) -> dict[str, Any]:
-            fields = self._fresh(delivery, now)
+            fields = changes.fresh(self.book, delivery, now)
             if policy is not None:
                 fields["policy"] = self.book.check_override(delivery, policy)
             if endpoint is not None:
@@ -120,34 +124,8 @@ class Actions:
         changed = await self._change(
             Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason, seen=seen
         )
-        await self._uphold(message_id)
+        await self.uphold(message_id)
         return changed
-
-    async def _check_order(self, delivery: Delivery) -> None:
-        if delivery.predecessor is None:
-            return
-        before = await self._store.get(delivery.predecessor)
-        if before is not None and before.status is not Status.DELIVERED:
-            raise Conflict(
-                f"the step before it, {before.id}, is {before.status}; redrive or prove that one"
-            )
-
-    def _fresh(self, delivery: Delivery, now: int) -> dict[str, Any]:
-        """Return the fields of a new generation; its age counts from now."""
-        max_age = round(self.book.route(delivery).policy.max_age * 1000)
-        return {
-            "due_at": now,
-            "generation": delivery.generation + 1,
-            "attempt": 0,
-            "counted": 0,
-            "active_ms": 0,
-            "last_delay_ms": 0,
-            "first_attempt_at": 0,
-            "crashes": 0,
-            "code": None,
-            "hold_gate": None,
-            "expires_at": now + max_age,
-        }
 
     async def cancel(
         self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
@@ -156,7 +134,7 @@ class Actions:
         return await self._change(
             Verb.CANCEL,
             delivery_id,
-            lambda _, __: {"code": Code.CANCELLED, "due_at": NEVER, "hold_gate": None},
+            lambda _, __: changes.cancelled(),
             actor=actor,
             reason=reason,
             seen=seen,
@@ -170,14 +148,19 @@ class Actions:
         Raises:
             NotFound: no such message.
         """
-        _check_reason(reason)
+        check_reason(reason)
         await self._views.message(message_id)
-        self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
-        await self._writer.flush()  # from here on nothing brings it back
-        await self._skip_waiting(message_id, actor=actor, reason=reason)
+        self.revocations += 1
+        self.revoking.add(message_id)
+        try:
+            self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
+            await self._writer.flush()  # from here on nothing brings it back
+            await self._skip_waiting(message_id, actor=actor, reason=reason)
+        finally:
+            self.revoking.discard(message_id)
         return await self._of(of_message(message_id))
 
-    async def _uphold(self, message_id: str) -> None:
+    async def uphold(self, message_id: str) -> None:
         """Skip what a person's action set going although the consent was revoked meanwhile."""
         reason = await consents.revoked(self._store, message_id)
         if reason is not None:
@@ -203,15 +186,13 @@ class Actions:
         self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
         """Take a dead delivery out of review; `undo` brings it back."""
-
-        def change(delivery: Delivery, _: int) -> dict[str, Any]:
-            # What was dropped with its predecessor comes back with it; what a person discards
-            # does not.
-            dropped = delivery.code == Code.PREDECESSOR
-            return {"code": None} if dropped else {}
-
         return await self._change(
-            Verb.DISCARD, delivery_id, change, actor=actor, reason=reason, seen=seen
+            Verb.DISCARD,
+            delivery_id,
+            lambda delivery, _: changes.discarded(delivery),
+            actor=actor,
+            reason=reason,
+            seen=seen,
         )
 
     async def undo(
@@ -234,24 +215,20 @@ class Actions:
             reason=reason,
             seen=seen,
         )
-        await self._uphold(changed.message_id)
+        await self.uphold(changed.message_id)
         return changed
 
     async def reschedule(
         self, delivery_id: str, at: int, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
         """Set the earliest next send of a pending delivery, in ms since the epoch."""
-
-        def change(delivery: Delivery, now: int) -> dict[str, Any]:
-            if at >= delivery.expires_at:
-                raise InvalidInput("at", at, f"before the delivery expires ({delivery.expires_at})")
-            if delivery.hold_gate == "predecessor":
-                raise Conflict("it waits for the step before it; reschedule that one")
-            gate = "not_before" if at > now else None
-            return {"due_at": max(at, now), "hold_gate": gate}
-
         return await self._change(
-            Verb.RESCHEDULE, delivery_id, change, actor=actor, reason=reason, seen=seen
+            Verb.RESCHEDULE,
+            delivery_id,
+            lambda delivery, now: changes.rescheduled(delivery, at, now),
+            actor=actor,
+            reason=reason,
+            seen=seen,
         )
 
     async def _change(
@@ -269,23 +246,15 @@ class Actions:
         Raises:
             Stale: the present revision is not the one that the caller has seen.
         """
-        _check_reason(reason)
+        check_reason(reason)
         for _ in range(TRIES):
             before = await self._views.delivery(delivery_id)
             _check_seen(before, seen)
             now = self._clock.now()
-            status = after(verb, before.status)
+            doubtful = self.possibly_sent(before)
             fields = change(before, now)
-            changed = msgspec.structs.replace(
-                before,
-                status=status,
-                revision=before.revision + 1,
-                updated_at=now,
-                ended_at=0 if status is Status.PENDING else before.ended_at or now,
-                in_doubt=before.in_doubt or self._possibly_sent(before),
-                **fields,
-            )
-            note = Note(now, actor, verb, delivery_id, reason, _differences(before, changed))
+            changed = changes.changed(before, verb, fields, now, doubtful=doubtful)
+            note = Note(now, actor, verb, delivery_id, reason, changes.told(before, changed))
             applied = await self._writer.change(
                 Transition(verb, before.revision, changed, note=note)
             )
@@ -294,13 +263,17 @@ class Actions:
                 return changed
         raise Conflict(f"delivery {delivery_id} keeps changing; try again")
 
-    def _possibly_sent(self, delivery: Delivery) -> bool:
+    def possibly_sent(self, delivery: Delivery) -> bool:
         """Tell what the change would make us forget: a crashed owner may have sent it."""
         waits = delivery.status is Status.PENDING
         return waits and self._lanes.lane(delivery.recipient).possibly_sent(delivery)
 
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
+        self.landed(changed)
+
+    def landed(self, changed: Delivery) -> None:
+        """Let the engine and the listeners know of a delivery that a person changed."""
         if self._lanes.owned(changed.recipient) is None:
             self._wakeups.tell(Hint(changed.recipient, changed.id))
             return
@@ -321,7 +294,7 @@ class Actions:
             NotFound: no such message.
             Conflict: its payload is gone.
         """
-        _check_reason(reason)
+        check_reason(reason)
         old = await self._store.message(message_id)
         if old is None:
             raise NotFound(f"no message {message_id!r}")
@@ -338,7 +311,7 @@ class Actions:
 
     async def purge(self, older_than_ms: int, *, actor: str, reason: str) -> Pruned:
         """Remove payloads of ended messages that ended longer ago (S5.42); rows and events stay."""
-        _check_reason(reason)
+        check_reason(reason)
         now = self._clock.now()
         self._writer.note(Note(now, actor, "purge", "payloads", reason, str(older_than_ms)))
         return await self._pruner.prune(Retention(payloads=now - older_than_ms))
@@ -419,7 +392,7 @@ class Actions:
         reason: str,
         seen: str | None,
     ) -> LaneView:
-        _check_reason(reason)
+        check_reason(reason)
         self.book.recipient(recipient)
         lane = self._lanes.owned(recipient)
         if lane is None or lane.closed:
@@ -442,16 +415,7 @@ def _check_seen(present: Delivery, seen: int | None) -> None:
         raise Stale(f"delivery {present.id} has changed since you looked", present)
 
 
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Refuse an action without a reason, or with a novel."""
     if not 1 <= len(reason.strip()) <= REASON_MAX:
         raise InvalidInput("reason", reason[:40], f"1 to {REASON_MAX} characters")
-
-
-def _differences(before: Delivery, changed: Delivery) -> str:
-    """Return what an action changed as JSON text: field -> [before, after]."""
-    fields = {
-        name: [getattr(before, name), getattr(changed, name)]
-        for name in Delivery.__struct_fields__
-        if getattr(before, name) != getattr(changed, name)
-    }
-    return msgspec.json.encode(fields).decode()

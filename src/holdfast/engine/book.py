@@ -1,15 +1,17 @@
 """The catalog made ready for use: every step with its recipient and resolved policy."""
 
+from collections.abc import Mapping
+
 import msgspec
 
-from holdfast.errors import InvalidInput, NotFound
+from holdfast.errors import ConfigError, InvalidInput, NotFound
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import Policy, PolicySettings
 from holdfast.policy import precedence, ruling
 from holdfast.policy.admission import Admission
 from holdfast.policy.ruling import RuleSet
-from holdfast.store import Snapshot
+from holdfast.store import Counts, Snapshot
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -137,3 +139,19 @@ def max_ages(catalog: Catalog) -> dict[str, int]:
             policy = precedence.resolve(catalog, flow=flow, step=step, recipient=recipient)
             ages[f"{flow.name}/{step.name}/{recipient.name}"] = round(policy.max_age * 1000)
     return ages
+
+
+def check_pending(counts: Mapping[str, Counts], catalog: Catalog) -> None:
+    """Refuse a catalog that lacks a recipient for which deliveries wait.
+
+    Raises:
+        ConfigError: it lacks some; the message names them.
+    """
+    missing = [
+        name for name, count in counts.items() if count.pending and name not in catalog.recipients
+    ]
+    if missing:
+        raise ConfigError(
+            f"recipients with pending deliveries are missing: {', '.join(sorted(missing))}; "
+            "put them back, or cancel their deliveries first"
+        )

@@ -14,6 +14,7 @@ import msgspec
 
 from holdfast.clock import Clock
 from holdfast.errors import Overloaded, StoreError
+from holdfast.model.attempt import Step
 from holdfast.model.stream import (
     DeliveriesWord,
     DeliveryWord,
@@ -25,7 +26,6 @@ from holdfast.model.stream import (
     ResetWord,
     Topic,
 )
-from holdfast.store import Step
 from holdfast.telemetry import LogEvent, log
 
 LISTENERS_MAX: Final = 64

@@ -12,8 +12,9 @@ from msgspec import Meta
 from holdfast.channel import Channel
 from holdfast.clock import Clock
 from holdfast.engine.actions import Actions
-from holdfast.engine.book import Book
+from holdfast.engine.book import Book, check_pending
 from holdfast.engine.broadcast import Broadcast
+from holdfast.engine.bulk import Bulk
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.executor import Executor
 from holdfast.engine.exposition import Exposition
@@ -28,6 +29,7 @@ from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.membership import Membership
 from holdfast.engine.meter import Meter
+from holdfast.engine.operations import Operations
 from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
 from holdfast.engine.signals import Signals
@@ -35,31 +37,16 @@ from holdfast.engine.trend import Trend
 from holdfast.engine.views import Views, lane_words
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
-from holdfast.errors import ConfigError, StoreError
+from holdfast.errors import StoreError
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
+from holdfast.model.stream import Topic
 from holdfast.model.worker import LEASE_MS, UNNAMED, Hint, Load, Ownership, Worker
 from holdfast.policy.decide import Gate
 from holdfast.store import Accept, Counts, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
-
-
-def check_pending(counts: Mapping[str, Counts], catalog: Catalog) -> None:
-    """Refuse a catalog that lacks a recipient for which deliveries wait.
-
-    Raises:
-        ConfigError: it lacks some; the message names them.
-    """
-    missing = [
-        name for name, count in counts.items() if count.pending and name not in catalog.recipients
-    ]
-    if missing:
-        raise ConfigError(
-            f"recipients with pending deliveries are missing: {', '.join(sorted(missing))}; "
-            "put them back, or cancel their deliveries first"
-        )
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -356,6 +343,19 @@ class Engine:
             signals=self.signals,
             on_change=self.broadcast.changed,
         )
+        self._compose_bulk()
+
+    def _compose_bulk(self) -> None:
+        self.operations = Operations(
+            self.store,
+            self.views,
+            self.clock,
+            self.rng,
+            member=self.membership,
+            tell=lambda word: self.broadcast.tell(Topic.OPERATIONS, word),
+        )
+        bulk = Bulk(self.clock, self.store, self.operations, self.actions, self.membership)
+        self._loops.append(bulk)
 
     def _stamp(self, states: dict[str, LaneState], now: int) -> None:
         """After a crash, what was due may have been sent."""

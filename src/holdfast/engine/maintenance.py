@@ -169,6 +169,7 @@ class Pruner(Loop):
                 total.rows + gone.rows,
                 total.events + gone.events,
                 total.keys + gone.keys,
+                total.operations + gone.operations,
             )
             if gone == Pruned():
                 return total

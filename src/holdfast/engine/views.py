@@ -122,7 +122,7 @@ class Views:
 
     async def count(self, asked: Search) -> Total:
         """Return how many deliveries match; counters tell it where they can."""
-        if asked.account is None and search.by_counters(asked.where):
+        if asked.account is None and asked.below is None and search.by_counters(asked.where):
             counts = await self._store.counts()
             return Total(search.counted(asked.where, counts))
         return await self._store.count(search.narrowed(asked))

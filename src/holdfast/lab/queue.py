@@ -8,10 +8,11 @@ import bisect
 from collections.abc import Collection
 from typing import Final
 
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import BANDS, Delivery, Status
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER, Message
+from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
 from holdfast.store import (
@@ -29,7 +30,6 @@ from holdfast.store import (
     Retention,
     SoleWorker,
     Space,
-    Step,
     Transition,
     Waiting,
 )
@@ -221,6 +221,25 @@ class Queue(SoleWorker):
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return none."""
         del subject, limit
+        return []
+
+    async def operations(
+        self, *, below: str | None = None, limit: int = 100, active: bool = False
+    ) -> list[Operation]:
+        """Return nothing: nobody works in bulk here."""
+        del below, limit, active
+        return []
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return nothing."""
+        del operation_id
+        return None
+
+    async def results(
+        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+    ) -> list[Result]:
+        """Return nothing."""
+        del operation_id, below, limit, opened
         return []
 
     async def document(self, name: str) -> tuple[int, bytes] | None:

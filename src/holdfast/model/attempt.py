@@ -269,3 +269,12 @@ class Event(msgspec.Struct, frozen=True):
     configuration: msgspec.Raw
     context: msgspec.Raw
     excerpt: bytes | None
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That something was tried: an event without its body; `outcome` is a `Result`."""
+
+    position: int
+    delivery_id: str
+    recipient: str
+    outcome: str

@@ -31,6 +31,8 @@ class Verb(StrEnum):
     """Its predecessor in a sequential flow succeeded."""
     RESCHEDULE = "reschedule"
     """A person set its earliest next send."""
+    REVISE = "revise"
+    """A person gave it another priority or endpoint."""
     DIE = "die"
     """It left automatic tries, for review."""
     SKIP = "skip"
@@ -56,6 +58,7 @@ TRANSITIONS: dict[Verb, dict[Status, Status]] = {
     Verb.CLAIM: {Status.PENDING: Status.PENDING},
     Verb.RELEASE: {Status.PENDING: Status.PENDING},
     Verb.RESCHEDULE: {Status.PENDING: Status.PENDING},
+    Verb.REVISE: {Status.PENDING: Status.PENDING},
     Verb.DIE: {Status.PENDING: Status.DEAD},
     Verb.SKIP: {Status.PENDING: Status.DISCARDED},
     Verb.CANCEL: {Status.PENDING: Status.DISCARDED},
@@ -85,7 +88,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One message for one step. Instants are ms since the epoch (0: not yet).
 
     Field order is the store's column order; the fields up to `created_at` never
-    change, but for `expires_at`, which a redrive sets anew.
+    change, but for `expires_at`, which a redrive sets anew, and `priority` (verb `REVISE`).
 
     Attributes:
         id: `dlv_` and 32 hex digits; also the idempotency key sent to the recipient, for ever.

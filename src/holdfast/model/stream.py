@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.model.lane import BreakerState
+from holdfast.model.operation import Stage, State
 
 
 class Topic(StrEnum):
@@ -62,6 +63,21 @@ class EventsWord(msgspec.Struct, frozen=True):
     position: int
     new: int
     more: bool = False
+
+
+class OperationWord(msgspec.Struct, frozen=True):
+    """An operation got on; `revision` is its ETag."""
+
+    id: str
+    revision: int
+    state: State
+    stage: Stage
+    changed: int
+    delivered: int
+    failed: int
+    skipped: int
+    expected: int
+    at_least: bool
 
 
 class HelloWord(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from holdfast.model.attempt import Attempt, Event
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.operation import Operation, Result
 from holdfast.store import Note, Snapshot, Waiting
 
 _JSON: Final = msgspec.json.Encoder()
@@ -37,6 +38,9 @@ _DELIVERIES = msgspec.json.Decoder(GenericAlias(list, (_DELIVERY,)), strict=Fals
 _ONE_MESSAGE = msgspec.json.Decoder(_MESSAGE, strict=False)
 _MESSAGES = msgspec.json.Decoder(GenericAlias(list, (_MESSAGE,)), strict=False)
 _EVENTS = msgspec.json.Decoder(list[tuple[int, Attempt, msgspec.Raw, msgspec.Raw, str | None]])
+_OPERATION = msgspec.json.Decoder(Operation)
+_OPERATIONS = msgspec.json.Decoder(list[Operation])
+_RESULTS = msgspec.json.Decoder(list[Result])
 _NOTES = msgspec.json.Decoder(list[tuple[int, str, str, str, str, str]])
 
 
@@ -118,3 +122,33 @@ def snapshot_row(snapshot: Snapshot, now: int) -> tuple[str, str, int]:
 def lane_row(lane: LaneState) -> tuple[str, str]:
     """Return the columns of `save_lanes.sql`."""
     return (lane.recipient, json_text(lane))
+
+
+def operation(text: str) -> Operation:
+    """Return an operation."""
+    return _OPERATION.decode(text)
+
+
+def operations(text: str) -> list[Operation]:
+    """Return operations."""
+    return _OPERATIONS.decode(text)
+
+
+def results(text: str) -> list[Result]:
+    """Return results of an operation."""
+    return _RESULTS.decode(text)
+
+
+def operation_row(operation: Operation) -> dict[str, Any]:
+    """Return the values of `save_operation.sql`."""
+    return {
+        "id": operation.id,
+        "revision": operation.revision,
+        "active": operation.active,
+        "body": json_text(operation),
+    }
+
+
+def result_row(result: Result) -> tuple[Any, ...]:
+    """Return the columns of `save_results.sql`, without the operation."""
+    return msgspec.structs.astuple(result)

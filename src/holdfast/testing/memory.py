@@ -1,15 +1,18 @@
 """An engine that keeps everything in memory and sends nothing: for tests of doors and clients."""
 
 import itertools
+import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from holdfast.clock import Clock, SystemClock
 from holdfast.engine.broadcast import Broadcast
+from holdfast.engine.operations import Operations
 from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound, Stale
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
@@ -18,11 +21,12 @@ from holdfast.model.overview import Overview
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total, of_message
-from holdfast.model.stream import LaneWord
+from holdfast.model.stream import LaneWord, Topic
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import LaneView
 from holdfast.policy import search
-from holdfast.store import EventQuery, Note, Pruned, Step
+from holdfast.store import EventQuery, Note, Pruned
+from holdfast.testing.shelf import Alone, MemoryShelf
 
 
 class MemoryEngine:
@@ -56,6 +60,15 @@ class MemoryEngine:
         self._notes: list[Note] = []
         self._broadcast = Broadcast(self, clock or SystemClock(), self._lane_words)
         self._signals: dict[str, Signal] = {}
+        shelf = MemoryShelf(self._deliveries.values, self._notes.append)
+        self._operations = Operations(
+            shelf,
+            self,
+            _Still(now),
+            random.Random(1),
+            member=Alone(),
+            tell=partial(self._broadcast.tell, Topic.OPERATIONS),
+        )
         self.trouble: Exception | None = None
         self.journal: list[Event] = []
         self.writable = True
@@ -80,6 +93,11 @@ class MemoryEngine:
     def views(self) -> "MemoryEngine":
         """Return itself."""
         return self
+
+    @property
+    def operations(self) -> Operations:
+        """Return bulk work: saved, and never run."""
+        return self._operations
 
     @property
     def broadcast(self) -> Broadcast:
@@ -426,6 +444,17 @@ class MemoryEngine:
         if self.trouble is not None:
             trouble, self.trouble = self.trouble, None
             raise trouble
+
+
+class _Still(SystemClock):
+    """A clock that stands still."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def now(self) -> int:
+        """Return always the same instant."""
+        return self._at
 
 
 def _text(value: object) -> str:

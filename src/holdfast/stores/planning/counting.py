@@ -47,6 +47,12 @@ class Tally:
         elif after == "pending":
             row[_class(priority)] += number
 
+    def ranked(self, recipient: str, before: int, after: int) -> None:
+        """Count a pending delivery that got another priority."""
+        row = self._row(recipient)
+        row[_class(before)] -= 1
+        row[_class(after)] += 1
+
     @property
     def new(self) -> list[tuple[str]]:
         """Return the recipients that got deliveries, as rows."""

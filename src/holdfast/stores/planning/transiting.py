@@ -126,6 +126,7 @@ class Plan:
 
     Attributes:
         changed: deliveries to write.
+        ranked: rows with the priority that they get, besides what `changed` says.
         proven: deliveries that become delivered.
         attempts: tries to append, each with its excerpt.
         notes: audit lines to append.
@@ -134,6 +135,7 @@ class Plan:
 
     def __init__(self, known: Known, followers: Followers, tally: Tally) -> None:
         self.changed: list[Changed] = []
+        self.ranked: list[tuple[Row, int]] = []
         self.proven: list[Proven] = []
         self.attempts: list[tuple[Attempt, bytes | None]] = []
         self.notes: list[Note] = []
@@ -169,6 +171,9 @@ class Plan:
             )
         self.changed.append(Changed(row, revision, before, after))
         self._tally.moved(recipient, before, status, priority=priority)
+        if transition.verb is Verb.REVISE and after.priority != priority:
+            self._tally.ranked(recipient, priority, after.priority)
+            self.ranked.append((row, after.priority))
         if transition.attempt is not None:
             self.attempts.append((transition.attempt, transition.excerpt))
         if transition.note is not None:

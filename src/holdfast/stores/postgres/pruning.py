@@ -35,3 +35,9 @@ async def prune_events(connection: asyncpg.Connection, days: Days, before: int) 
 async def prune_keys(connection: asyncpg.Connection, before: int, limit: int) -> int:
     """Forget old keys."""
     return await change(connection, "prune_keys", before=before, limit=limit)
+
+
+async def prune_operations(connection: asyncpg.Connection, before: int, limit: int) -> int:
+    """Remove results of old operations, and then these."""
+    results = await change(connection, "prune_results", before=before, limit=limit)
+    return results + await change(connection, "prune_operations", before=before)

@@ -7,11 +7,11 @@ import asyncpg
 import msgspec
 
 from holdfast.errors import InvalidInput
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space, Step
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space
 from holdfast.stores import rows
 from holdfast.stores.postgres.sql import one, row
 

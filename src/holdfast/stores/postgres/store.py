@@ -11,10 +11,11 @@ from asyncpg import Connection
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import Conflict
 from holdfast.model.archive import Archive, Told
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
 from holdfast.store import (
@@ -29,9 +30,16 @@ from holdfast.store import (
     Pruned,
     Retention,
     Space,
-    Step,
 )
-from holdfast.stores.postgres import archive, leases, opening, pruning, reading, searching
+from holdfast.stores.postgres import (
+    archive,
+    leases,
+    opening,
+    operating,
+    pruning,
+    reading,
+    searching,
+)
 from holdfast.stores.postgres.address import Address
 from holdfast.stores.postgres.hints import Listener, notify
 from holdfast.stores.postgres.partitions import Days
@@ -187,7 +195,11 @@ class PostgresStore:
         limit = retention.limit
         payloads = await self._prune("payloads", retention.payloads, limit)
         gone_rows = await self._prune("rows", retention.rows, limit)
-        gone_events = gone_keys = 0
+        gone_events = gone_keys = gone_operations = 0
+        if retention.rows:
+            gone_operations = await self._written(
+                partial(pruning.prune_operations, before=retention.rows, limit=limit)
+            )
         if retention.events:
             gone_events = await self._keeper.run(
                 partial(pruning.prune_events, days=self._days, before=retention.events)
@@ -196,7 +208,7 @@ class PostgresStore:
             gone_keys = await self._written(
                 partial(pruning.prune_keys, before=retention.keys, limit=limit)
             )
-        return Pruned(payloads, gone_rows, gone_events, gone_keys)
+        return Pruned(payloads, gone_rows, gone_events, gone_keys, gone_operations)
 
     async def space(self) -> Space:
         """Return what the database takes; free is `NEVER`: its server says when it is full."""
@@ -266,6 +278,32 @@ class PostgresStore:
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines, newest first."""
         return await self._read(partial(reading.notes, subject=subject, limit=limit))
+
+    # Operations
+
+    async def operations(
+        self, *, below: str | None = None, limit: int = 100, active: bool = False
+    ) -> list[Operation]:
+        """Return operations, newest first, below an id; `active`: only those with work to do."""
+        read = partial(operating.operations, below=below, limit=limit, active=active)
+        return await self._read(read)
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation."""
+        return await self._read(partial(operating.operation, operation_id=operation_id))
+
+    async def results(
+        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+    ) -> list[Result]:
+        """Return results, newest delivery first, below an id; `opened`: only of `OPEN`."""
+        read = partial(
+            operating.results,
+            operation_id=operation_id,
+            below=below,
+            limit=limit,
+            opened=opened,
+        )
+        return await self._read(read)
 
     # Registry
 

@@ -16,7 +16,7 @@ from holdfast.stores.planning import accepting, transiting
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import CHAIN, Followers
 from holdfast.stores.planning.stamping import Stamps
-from holdfast.stores.postgres import sql
+from holdfast.stores.postgres import operating, sql
 from holdfast.stores.postgres.leases import lost
 from holdfast.stores.postgres.partitions import Days
 from holdfast.stores.postgres.sql import Part, columns
@@ -28,7 +28,7 @@ NUMBERS: Final = 1 << 13
 """Most events of one transaction: the numbers that `append_attempts.sql` has room for."""
 _DELIVERY: Final = (*Delivery.__struct_fields__, "ordinal")
 _MESSAGE: Final = Message.__struct_fields__
-_CHANGE: Final = ("id", "seen", *rows.MOVED)
+_CHANGE: Final = ("id", "seen", *rows.MOVED, "priority")
 _PROOF: Final = ("id", "seen", "http_status")
 _ATTEMPT: Final = (
     "event_id",
@@ -113,7 +113,10 @@ class Writer:
                 done = await self._round(connection, part, seen, first=number, clean=clean)
                 accepts += done.accepts
                 transitions += done.transitions
-        return Committed(tuple(accepts), tuple(transitions))
+            operation, progress = operating.written(batch, transitions)
+            if progress:
+                await sql.write(connection, batch.epoch, progress)
+        return Committed(tuple(accepts), tuple(transitions), operation)
 
     async def _round(
         self,
@@ -138,6 +141,7 @@ class Writer:
         known = await _known(connection, batch.transitions, sight.states)
         plan = transiting.Plan(known, sight.followers, tally)
         applied = plan.take(batch.transitions)
+        operation, progress = operating.written(batch, applied)
         if first + len(plan.attempts) > NUMBERS:
             raise StoreError(f"a batch has {len(plan.attempts)} events; the most are {NUMBERS}")
         used = self._stamps.due(batch)
@@ -148,13 +152,14 @@ class Writer:
             *_appended(plan.attempts, first),
             *_counted(tally),
             *_kept(batch, notes, used),
+            *progress,
         ]
         await self._days.open(connection, [each.retry_timestamp for each, _ in plan.attempts])
         if clean:
             parts = sql.without_nul(parts)
         await sql.write(connection, batch.epoch, parts)
         self._stamps.written(used)
-        return Committed(answers, applied)
+        return Committed(answers, applied, operation)
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -173,6 +178,7 @@ async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
         keys = {"accounts": [pair[0] for pair in pairs], "keys": [pair[1] for pair in pairs]}
         parts += [Part("known_ids", own), Part("known_keys", keys)]
         parts += [Part("message_deliveries", own | keys)]
+    parts += operating.looked(batch)
     if batch.transitions:
         ids = [each.after.id for each in batch.transitions]
         parts.append(Part("delivery_states", {"ids": ids}))
@@ -182,6 +188,7 @@ async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
     found = dict(zip((part.name for part in parts), values, strict=True))
     if found["epoch"] != batch.epoch:
         raise lost(batch.epoch)
+    operating.check(batch, found.get("operation_revision", 0))
     return Sight(
         accepting.Known(
             _IDS.decode(found.get("known_ids", "[]")),
@@ -223,7 +230,7 @@ def _tangled(batch: Batch, sight: Sight) -> bool:
 
 def _untangled(batch: Batch) -> list[Batch]:
     """Return the batch as several, to be written one after the other."""
-    first = msgspec.structs.replace(batch, transitions=())
+    first = msgspec.structs.replace(batch, transitions=(), progress=None)
     bare = Batch(batch.epoch, batch.now)
     return [
         first,
@@ -251,7 +258,10 @@ def _accepted(fresh: list[Accept]) -> list[Part]:
 def _changed(plan: transiting.Plan, now: int) -> list[Part]:
     parts = []
     if plan.changed:
-        changes = [(each.row, each.revision, *rows.moved(each.after)) for each in plan.changed]
+        changes = [
+            (each.row, each.revision, *rows.moved(each.after), each.after.priority)
+            for each in plan.changed
+        ]
         parts.append(Part("change_deliveries", columns(_CHANGE, changes), len(changes)))
     if plan.proven:
         proofs = [(each.row, each.revision, each.http_status) for each in plan.proven]

@@ -63,3 +63,10 @@ def prune_keys(connection: apsw.Connection, before: int, limit: int) -> int:
     """Forget old keys."""
     with transaction(connection):
         return change(connection, "prune_keys", before=before, limit=limit)
+
+
+def prune_operations(connection: apsw.Connection, before: int, limit: int) -> int:
+    """Remove results of old operations, and then these."""
+    with transaction(connection):
+        results = change(connection, "prune_results", before=before, limit=limit)
+        return results + change(connection, "prune_operations", before=before)

@@ -6,11 +6,11 @@ import apsw
 import msgspec
 
 from holdfast.errors import InvalidInput
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Step
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note
 from holdfast.stores import rows
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one

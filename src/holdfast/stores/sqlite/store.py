@@ -11,10 +11,11 @@ from typing import Final, Self
 import apsw
 
 from holdfast.errors import Conflict, StoreError, StoreLost
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
+from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
 from holdfast.store import (
@@ -30,9 +31,8 @@ from holdfast.store import (
     Retention,
     SoleWorker,
     Space,
-    Step,
 )
-from holdfast.stores.sqlite import opening, pruning, reading, searching
+from holdfast.stores.sqlite import opening, operating, pruning, reading, searching
 from holdfast.stores.sqlite.lock import FileLock
 from holdfast.stores.sqlite.session import Session, transaction, translated
 from holdfast.stores.sqlite.sql import change, migration_names, one
@@ -231,7 +231,11 @@ class SqliteStore(SoleWorker):
         limit = retention.limit
         payloads = await self._prune("payloads", retention.payloads, limit)
         gone_rows = await self._prune("rows", retention.rows, limit)
-        gone_events = gone_keys = 0
+        gone_events = gone_keys = gone_operations = 0
+        if retention.rows:
+            gone_operations = await self._writer.run(
+                partial(pruning.prune_operations, before=retention.rows, limit=limit)
+            )
         if retention.events:
             gone_events = await self._writer.run(
                 partial(pruning.prune_events, before=retention.events, limit=limit)
@@ -241,7 +245,7 @@ class SqliteStore(SoleWorker):
                 partial(pruning.prune_keys, before=retention.keys, limit=limit)
             )
         self._bound_log()
-        return Pruned(payloads, gone_rows, gone_events, gone_keys)
+        return Pruned(payloads, gone_rows, gone_events, gone_keys, gone_operations)
 
     async def space(self) -> Space:
         """Return the room left; pages that were freed inside the file count as free."""
@@ -279,6 +283,32 @@ class SqliteStore(SoleWorker):
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines, newest first."""
         return await self._doors.run(partial(reading.notes, subject=subject, limit=limit))
+
+    # Operations
+
+    async def operations(
+        self, *, below: str | None = None, limit: int = 100, active: bool = False
+    ) -> list[Operation]:
+        """Return operations, newest first, below an id; `active`: only those with work to do."""
+        read = partial(operating.operations, below=below, limit=limit, active=active)
+        return await self._doors.run(read)
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation."""
+        return await self._doors.run(partial(operating.operation, operation_id=operation_id))
+
+    async def results(
+        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+    ) -> list[Result]:
+        """Return results, newest delivery first, below an id; `opened`: only of `OPEN`."""
+        read = partial(
+            operating.results,
+            operation_id=operation_id,
+            below=below,
+            limit=limit,
+            opened=opened,
+        )
+        return await self._doors.run(read)
 
     # Registry
 

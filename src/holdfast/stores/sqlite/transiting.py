@@ -78,6 +78,8 @@ def _write(connection: apsw.Connection, plan: planning.Plan, now: int) -> None:
     turns = [(each.row, *rows.moved(each.after)) for each in plan.changed if not each.stays]
     _MOVE.run(connection, moves)
     _TURN.run(connection, turns)
+    if plan.ranked:
+        change(connection, "rank_deliveries", ranks=rows.json_text(plan.ranked))
     for each in plan.proven:
         values = {"place": each.row, "http_status": each.http_status, "now": now}
         change(connection, "prove_delivery", **values)

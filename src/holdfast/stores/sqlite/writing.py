@@ -10,6 +10,7 @@ from holdfast.stores import rows
 from holdfast.stores.planning import accepting as planning
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.stamping import Stamps
+from holdfast.stores.sqlite import operating
 from holdfast.stores.sqlite.accepting import accept
 from holdfast.stores.sqlite.session import transaction
 from holdfast.stores.sqlite.sql import Bulk, change, one
@@ -32,6 +33,7 @@ class Writer:
         """Write a batch wholly, or not at all."""
         with transaction(connection):
             check_epoch(connection, batch.epoch)
+            operating.check(connection, batch)
             tally = Tally()
             accepts = accept(connection, batch.accepts, tally) if batch.accepts else ()
             answers, notes = (
@@ -40,12 +42,13 @@ class Writer:
                 else ((), [])
             )
             write_counters(connection, tally)
+            operation = operating.write(connection, batch, answers)
             used = self._save_snapshots(connection, batch)
             _LANES.run(connection, [rows.lane_row(each) for each in batch.lanes])
             lines = (*batch.notes, *planning.notes(batch.accepts, accepts), *notes)
             _NOTES.run(connection, [rows.note_row(each) for each in lines])
         self._stamps.written(used)
-        return Committed(accepts, answers)
+        return Committed(accepts, answers, operation)
 
     def _save_snapshots(self, connection: apsw.Connection, batch: Batch) -> set[str]:
         saved = [rows.snapshot_row(each, batch.now) for each in batch.snapshots]

@@ -9,10 +9,11 @@ from typing import Final, TypeVar
 
 from holdfast.clock import Clock
 from holdfast.errors import StoreError, StoreFull
-from holdfast.model.attempt import Event
+from holdfast.model.attempt import Event, Step
 from holdfast.model.delivery import Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
+from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
 from holdfast.store import (
@@ -27,7 +28,6 @@ from holdfast.store import (
     Pruned,
     Retention,
     Space,
-    Step,
     Store,
 )
 from holdfast.testing.channel import elapse
@@ -307,6 +307,26 @@ class FaultyStore:
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
         """Return audit lines."""
         return await self._read(lambda: self.inner.notes(subject, limit))
+
+    async def operations(
+        self, *, below: str | None = None, limit: int = 100, active: bool = False
+    ) -> list[Operation]:
+        """Return operations."""
+        return await self._read(
+            lambda: self.inner.operations(below=below, limit=limit, active=active)
+        )
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation."""
+        return await self._read(lambda: self.inner.operation(operation_id))
+
+    async def results(
+        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+    ) -> list[Result]:
+        """Return results of an operation."""
+        return await self._read(
+            lambda: self.inner.results(operation_id, below=below, limit=limit, opened=opened)
+        )
 
     async def document(self, name: str) -> tuple[int, bytes] | None:
         """Return a document."""

@@ -15,6 +15,7 @@ from holdfast.testing.store_suite.accepting import AcceptingSuite
 from holdfast.testing.store_suite.following import FollowingSuite
 from holdfast.testing.store_suite.keeping import KeepingSuite
 from holdfast.testing.store_suite.leasing import LeasingSuite
+from holdfast.testing.store_suite.operating import OperatingSuite
 from holdfast.testing.store_suite.owning import OwningSuite
 from holdfast.testing.store_suite.reading import ReadingSuite
 from holdfast.testing.store_suite.searching import SearchingSuite
@@ -31,6 +32,7 @@ class StoreSuite(
     ReadingSuite,
     SearchingSuite,
     KeepingSuite,
+    OperatingSuite,
     SumsSuite,
 ):
     """Subclass it, name the class `Test...` and give it a `store` fixture."""

@@ -1,0 +1,2 @@
+-- One operation.
+SELECT body::text FROM holdfast.operations WHERE id = :id::text

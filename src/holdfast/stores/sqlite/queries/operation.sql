@@ -1,0 +1,2 @@
+-- One operation.
+SELECT body FROM operations WHERE id = :id

@@ -1,0 +1,2 @@
+-- Revision of an operation.
+SELECT revision FROM operations WHERE id = :id
