@@ -370,6 +370,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List operations, newest first. */
+        get: operations["list_operations"];
+        put?: never;
+        /** Start an operation on all deliveries that match now; it outlives restarts. */
+        post: operations["start_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what an operation would act on: how many, and a sample; nothing is changed.
+         * @description Hand its `cut_off` back to start the operation on just these.
+         */
+        post: operations["preview_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one operation with its progress. */
+        get: operations["show_operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an operation; what is done stays done. */
+        post: operations["cancel_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop an operation after the batch under way. */
+        post: operations["pause_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what became of each delivery so far, newest delivery first. */
+        get: operations["list_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an operation go on; one that its canary stopped draws a new canary. */
+        post: operations["resume_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{operation_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring back what a discard took out of review, until `undo_until`. */
+        post: operations["undo_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/overview": {
         parameters: {
             query?: never;
@@ -629,6 +769,18 @@ export interface components {
             tag: string;
         };
         /**
+         * CanaryOrder
+         * @description A sample goes first; the rest when the lower bound of its success (95 %) is above `bound`.
+         */
+        CanaryOrder: {
+            /** @default 20 */
+            size?: number;
+            /** @default 0.8 */
+            bound?: number;
+            /** @default 900 */
+            patience_seconds?: number;
+        };
+        /**
          * CostStop
          * @description When going on is not worth its cost any more (S1.93, algorithms 3.6).
          *
@@ -801,6 +953,18 @@ export interface components {
             policy: components["schemas"]["PolicySettings"];
         };
         /**
+         * GateView
+         * @description How the canary does while it is waited for; `lower_bound` must come to be above `bound`.
+         */
+        GateView: {
+            size: number;
+            delivered: number;
+            failed: number;
+            lower_bound: number;
+            bound: number;
+            since: string | null;
+        };
+        /**
          * Health
          * @description The process lives, or is ready.
          */
@@ -823,6 +987,12 @@ export interface components {
          * @enum {unknown}
          */
         JitterKind: "decorrelated" | "equal" | "full" | "none" | "percent";
+        /**
+         * Kind
+         * @description What is done to each delivery.
+         * @enum {unknown}
+         */
+        Kind: "cancel" | "discard" | "endpoint" | "priority" | "redrive" | "reschedule";
         /**
          * Line
          * @description The answer to one line of a batch: a receipt, or a problem.
@@ -883,6 +1053,93 @@ export interface components {
             reason: string;
             detail: string;
         };
+        /**
+         * OperationView
+         * @description An operation. With `at_least` there may be more than `expected`.
+         *
+         *         `changed` is all that was changed; of a redrive `waiting` of them have no outcome yet.
+         */
+        OperationView: {
+            id: string;
+            revision: number;
+            kind: components["schemas"]["Kind"];
+            state: components["schemas"]["State"];
+            stage: components["schemas"]["Stage"];
+            why: string | null;
+            q: string;
+            ids: number;
+            actor: string;
+            reason: string;
+            cut_off: string | null;
+            expected: number;
+            at_least: boolean;
+            changed: number;
+            waiting: number;
+            delivered: number;
+            failed: number;
+            ended: number;
+            skipped: number;
+            undone: number;
+            kept: number;
+            remaining: number;
+            skips: {
+                [key: string]: number;
+            };
+            rate: number;
+            present_rate: number;
+            concurrency: number;
+            batch: number;
+            stop_error_rate: number;
+            gate: components["schemas"]["GateView"] | null;
+            at: string | null;
+            priority: number | null;
+            endpoint: string | null;
+            created_at: string | null;
+            released_at: string | null;
+            ended_at: string | null;
+            undo_until: string | null;
+        };
+        /**
+         * Order
+         * @description What shall be done to which deliveries: those of the search, or those named, or both.
+         */
+        Order: {
+            reason: string;
+            kind: components["schemas"]["Kind"];
+            /** @default null */
+            q?: string | null;
+            /** @default null */
+            ids?: string[] | null;
+            /** @default null */
+            cut_off?: string | null;
+            /**
+             * @description Per second.
+             * @default 100
+             */
+            rate?: number;
+            /** @default 500 */
+            concurrency?: number;
+            /** @default 200 */
+            batch?: number;
+            /** @default 0.5 */
+            stop_error_rate?: number;
+            /** @default null */
+            canary?: components["schemas"]["CanaryOrder"] | null;
+            /** @default null */
+            at?: string | null;
+            /** @default null */
+            priority?: number | null;
+            /** @default null */
+            endpoint?: string | null;
+            /** @default 3600 */
+            undo_seconds?: number;
+        };
+        /**
+         * Outcome
+         * @description What became of one delivery of an operation.
+         * @enum {unknown}
+         */
+        Outcome: "delivered" | "done" | "ended" | "failed" | "kept" | "released" | "skipped" | "undone";
         /**
          * OverviewView
          * @description The whole at a glance: now, and the last hour.
@@ -955,6 +1212,19 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page[OperationView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_OperationView_: {
+            items: components["schemas"]["OperationView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
          * Page[RecipientView]
          * @description One page of a list.
          *
@@ -964,6 +1234,19 @@ export interface components {
          */
         Page_RecipientView_: {
             items: components["schemas"]["RecipientView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[ResultView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_ResultView_: {
+            items: components["schemas"]["ResultView"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1139,6 +1422,18 @@ export interface components {
             cost_stop?: components["schemas"]["CostStop"] | null;
         };
         /**
+         * PreviewView
+         * @description What an operation would act on; with `at_least` there may be more.
+         */
+        PreviewView: {
+            kind: components["schemas"]["Kind"];
+            cut_off: string | null;
+            count: number;
+            at_least: boolean;
+            sample: components["schemas"]["DeliveryView"][];
+            strata: components["schemas"]["Stratum"][];
+        };
+        /**
          * ProbePlan
          * @description Why the next probe goes when it goes: everything its instant was computed from.
          *
@@ -1208,7 +1503,7 @@ export interface components {
         };
         /**
          * Pruned
-         * @description How many of each kind went.
+         * @description How many of each kind went; of operations these and their results.
          */
         Pruned: {
             /** @default 0 */
@@ -1219,6 +1514,8 @@ export interface components {
             events?: number;
             /** @default 0 */
             keys?: number;
+            /** @default 0 */
+            operations?: number;
         };
         /**
          * Purge
@@ -1344,6 +1641,17 @@ export interface components {
          */
         Result: "error" | "failure" | "skip" | "success";
         /**
+         * ResultView
+         * @description What became of one delivery; `reason` of what was skipped or kept.
+         */
+        ResultView: {
+            delivery_id: string;
+            outcome: components["schemas"]["Outcome"];
+            reason: string;
+            revision: number;
+            at: string | null;
+        };
+        /**
          * RetryView
          * @description The window of one retry: its delay, and when it starts after the first try.
          */
@@ -1455,6 +1763,18 @@ export interface components {
             actor: string;
         };
         /**
+         * Stage
+         * @description What a running operation is at.
+         * @enum {unknown}
+         */
+        Stage: "draw" | "end" | "gate" | "last" | "main";
+        /**
+         * State
+         * @description Where an operation stands.
+         * @enum {unknown}
+         */
+        State: "cancelled" | "completed" | "paused" | "running" | "undoing" | "undone";
+        /**
          * Status
          * @description Where a delivery stands. "In flight" is a fact of the lane's owner, not a status.
          * @enum {unknown}
@@ -1497,6 +1817,15 @@ export interface components {
          * @enum {unknown}
          */
         Strategy: "adaptive" | "circuit_breaker" | "exponential" | "fixed" | "hybrid" | "immediate" | "jitter" | "linear";
+        /**
+         * Stratum
+         * @description How many of those that the sample was drawn from are of this recipient and class.
+         */
+        Stratum: {
+            recipient: string;
+            failure_class: string | null;
+            count: number;
+        };
         /**
          * Submission
          * @description One message as it comes in, checked for shape and range only.
@@ -2472,6 +2801,341 @@ export interface operations {
             404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    list_operations: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OperationView_"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    start_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Order"];
+            };
+        };
+        responses: {
+            /** @description Accepted: it is safe on disk. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    preview_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Order"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    show_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    cancel_operation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    pause_operation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    list_results: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ResultView_"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    resume_operation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    undo_operation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
