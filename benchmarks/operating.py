@@ -59,13 +59,13 @@ def dead(keys: Vault, rng: random.Random, number: int, now: int) -> Accept:
 async def fill(store: SqliteStore, count: int) -> None:
     """Put dead deliveries in."""
     keys, rng = vault(), random.Random(2)
-    owner = await store.acquire(0)
+    owner = await store.join(0)
     now = SystemClock().now() - 60_000
     for start in range(0, count, CHUNK):
         numbers = range(start, min(count, start + CHUNK))
         accepts = tuple(dead(keys, rng, number, now) for number in numbers)
         await store.commit(Batch(owner.epoch, now, accepts=accepts))
-    await store.release(owner.epoch)
+    await store.leave(owner.epoch)
 
 
 def engine(store: SqliteStore) -> Engine:
@@ -74,7 +74,7 @@ def engine(store: SqliteStore) -> Engine:
     limits: dict[str, Any] = {"breaker": NO_BREAKER, "concurrency": 64}
     return Engine(
         store,
-        {"http": ScriptedChannel(clock, always())},  # type: ignore[arg-type]  # any clock will do
+        {"http": ScriptedChannel(clock, always())},
         catalog(*(recipient(f"p{lane}", **limits) for lane in range(LANES))),
         vault(),
         clock=clock,
