@@ -10,6 +10,7 @@ hook of the package build it builds what lacks: `pip install .` needs nothing bu
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ _MARK: Final = "sources.sha256"
 """In the bundle: the hash of what it was built from."""
 _PARTS: Final = ("src", "public", "index.html", "vite.config.ts", "package.json")
 _LOCK: Final = "package-lock.json"
+_CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+"""Where Linux distributions keep what they trust."""
 _INSTALL: Final = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
 
 
@@ -124,10 +127,21 @@ def _node(*arguments: str, quiet: bool = False) -> None:
     name = "node.exe" if os.name == "nt" else "bin/node"
     command = [str(Path(_wheel()) / name), *arguments]
     done = subprocess.run(  # noqa: S603  # our own programs
-        command, cwd=HERE, check=False, stdout=subprocess.DEVNULL if quiet else None
+        command,
+        cwd=HERE,
+        check=False,
+        stdout=subprocess.DEVNULL if quiet else None,
+        env={**_trust(), **os.environ},
     )
     if done.returncode != 0:
         raise Failed(f"{' '.join(arguments[:2])} failed in {HERE} (exit code {done.returncode})")
+
+
+def _trust() -> dict[str, str]:
+    """Let Node trust what the machine trusts, as pip does: it brings a list of its own."""
+    known = (ssl.get_default_verify_paths().openssl_cafile, *_CERTIFICATES)
+    found = next((path for path in known if Path(path).is_file()), None)
+    return {"NODE_EXTRA_CA_CERTS": found} if found else {}
 
 
 def _wheel() -> str:
