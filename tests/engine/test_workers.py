@@ -189,6 +189,29 @@ def test_a_crash_is_taken_over_within_the_lease() -> None:
     run(main(), team.clock)
 
 
+def test_a_slow_worker_that_is_alone_takes_over_too() -> None:
+    """Its own renewals come too late again and again; the dead one's lanes do not wait for ever."""
+    team = crew(4, takes_ms=500)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as (slow, crashed):
+            await team.send(slow, 40)
+            await team.wait(3)
+            assert crashed.lanes
+            crashed.crash()
+            slow.store.line.lag_ms = 1.2 * LEASE_S * 1000
+            epoch = crashed.engine.ownership.epoch
+            began = team.clock.seconds
+            while epoch in team.database.members:
+                await team.wait(1)
+                assert team.clock.seconds - began < 20 * LEASE_S
+            slow.store.line.lag_ms = 0
+            await team.wait(60)
+            assert len(await team.deliveries(Status.DELIVERED)) == 160
+
+    run(main(), team.clock)
+
+
 def test_a_worker_that_is_cut_off_stops_before_its_lease_ends() -> None:
     """Also with a clock that is wrong by an hour: it counts from before it asked."""
     team = crew(2, takes_ms=100)

@@ -19,6 +19,7 @@ from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, StoreLost
 from holdfast.model.worker import Hint, Load, Member, Ownership, Survey, Worker
 from holdfast.policy.share import Seat, target
+from holdfast.policy.suspicion import Suspicion, dead, suspects
 from holdfast.store import Lanes as Roll
 from holdfast.telemetry import LogEvent, log
 
@@ -62,6 +63,9 @@ class Membership:
         self._until: float | None = None
         self._steady_since = float("-inf")
         """Since when no renewal came too late: who was cut off does not judge others at once."""
+        self._suspects: dict[int, Suspicion] = {}
+        self._looked = float("-inf")
+        """When the store last told who is there."""
         self._lost = False
         self._unsure: set[str] = set()
         """Lanes that were asked for without an answer: they may be ours."""
@@ -162,6 +166,8 @@ class Membership:
             except StoreError as error:
                 log(LogEvent.STORE_ERROR, logging.WARNING, error=str(error))
                 pause = min(RETRY_MS, every)
+            except Exception as error:  # noqa: BLE001  # a loop must outlive any one failure
+                _failed("lease", error)
             else:
                 self._extended(asked, now)
                 self._dispatcher.deadline = self._until
@@ -203,14 +209,16 @@ class Membership:
                 self.lost(self.ownership.epoch)
             except StoreError as error:
                 log(LogEvent.STORE_ERROR, logging.WARNING, error=str(error))
+            except Exception as error:  # noqa: BLE001  # a loop must outlive any one failure
+                _failed("lanes", error)
             await self._clock.pause(HASTE_MS)
 
     async def _look(self) -> None:
         """Ask who is there and take, or give away, what makes our share fair."""
         self._lanes.look()
         survey = await self._store.survey()
-        lost = survey.lost()
-        if lost and self._may_judge() and (gone := await self._store.expel(lost)):
+        condemned = self._condemned(survey)
+        if condemned and (gone := await self._store.expel(condemned)):
             log(LogEvent.EXPELLED, logging.WARNING, epochs=list(gone), by=self.ownership.epoch)
             survey = await self._store.survey()
             self._wakeups.tell(Hint())
@@ -218,11 +226,14 @@ class Membership:
         if not self.leaving and not self._lost:
             await self._balance(survey)
 
-    def _may_judge(self) -> bool:
-        """Tell whether our own way to the store was good for as long as a lease lasts."""
+    def _condemned(self, survey: Survey) -> tuple[int, ...]:
+        """Return who was not heard of in time and could have been."""
         now = self._clock.boottime()
-        steady = now - self._steady_since >= self._worker.lease_ms
-        return steady and self._until is not None and now < self._until
+        self._suspects = suspects(self._suspects, survey, now - self._looked)
+        self._looked = now
+        good = now - self._steady_since >= self._worker.lease_ms
+        steady = good and self._until is not None and now < self._until
+        return dead(self._suspects, survey, steady=steady)
 
     async def _balance(self, survey: Survey) -> None:
         seats = [Seat(each.epoch, each.worker.slots) for each in self.members if not each.leaving]
@@ -256,6 +267,10 @@ class Membership:
             self._lanes.take(acquired)
         if self.leaving:
             self._lanes.close(len(got))
+
+
+def _failed(loop: str, error: Exception) -> None:
+    log(LogEvent.LOOP_ERROR, logging.ERROR, loop=loop, error=f"{type(error).__name__}: {error}")
 
 
 async def _wait(event: asyncio.Event, ms: float) -> None:

@@ -107,9 +107,9 @@ class Survey(msgspec.Struct, frozen=True):
         """Return the workers whose lease has not ended."""
         return tuple(each for each in self.members if each.lease_until > self.now)
 
-    def lost(self) -> tuple[int, ...]:
-        """Return the epochs of those that were not heard of in time."""
-        return tuple(each.epoch for each in self.members if each.lease_until <= self.now)
+    def late(self) -> tuple[Member, ...]:
+        """Return those that were not heard of in time."""
+        return tuple(each for each in self.members if each.lease_until <= self.now)
 
 
 class Hint(msgspec.Struct, frozen=True):

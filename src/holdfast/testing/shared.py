@@ -33,17 +33,22 @@ class Line(Session):
 
     Attributes:
         up: set while it answers.
+        lag_ms: how long each question takes.
         dead: the process has ended: nothing it asks is done.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, clock: Clock) -> None:
         super().__init__(connection, inline=True)
+        self._clock = clock
+        self.lag_ms = 0.0
         self.up = asyncio.Event()
         self.up.set()
         self.dead = False
 
     async def reach(self) -> None:
         """Return when the database answers."""
+        if self.lag_ms:
+            await self._clock.pause(self.lag_ms)
         await self.up.wait()
         if self.dead:
             raise asyncio.CancelledError
@@ -96,7 +101,7 @@ class SharedStore(SqliteStore):
 
     def __init__(self, database: SharedDatabase) -> None:
         opening.migrate(database.connection)
-        self.line = Line(database.connection)
+        self.line = Line(database.connection, database.clock)
         super().__init__(self.line)
         self.database = database
         self.heard: asyncio.Queue[Hint] = asyncio.Queue()
