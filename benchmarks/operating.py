@@ -17,7 +17,8 @@ import msgspec
 import uvloop
 
 from holdfast.clock import SystemClock
-from holdfast.engine.engine import Engine, EngineSettings
+from holdfast.engine.engine import Engine
+from holdfast.engine.settings import EngineSettings
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.identity import new_id
 from holdfast.model.message import NEVER, Message

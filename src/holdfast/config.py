@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from holdfast.engine.engine import EngineSettings
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import ConfigError, InvalidInput
 from holdfast.model.flow import Account, Catalog, Endpoint, Flow, Limits, Recipient, Step
 from holdfast.model.policy import PolicySettings

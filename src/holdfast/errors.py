@@ -8,6 +8,7 @@
     ├── Conflict                 changed meanwhile, or not allowed from the present state
     │   ├── KeyCollision         one idempotency key, two payloads
     │   └── Stale                the caller has seen another state; carries the present one
+    ├── Unanswered               the worker that owns a lane did not do it in time
     ├── Overloaded               too much waits for the writer; come back after `retry_after_s`
     ├── StoreError               the store could not do it
     │   ├── StoreAway            its server cannot be reached now
@@ -100,6 +101,12 @@ class Stale(Conflict):
     def __init__(self, message: str, current: object) -> None:
         super().__init__(message)
         self.current = current
+
+
+class Unanswered(HoldfastError):
+    """Another worker owns the lane and did not do in time what was asked; the message says more."""
+
+    code = "OWNER_SILENT"
 
 
 class Overloaded(HoldfastError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.engine.engine import EngineSettings
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import StoreError
 from holdfast.model.delivery import Status
 from holdfast.store import DuePage, DueQuery

@@ -19,6 +19,7 @@ from holdfast.errors import (
     Stale,
     StoreError,
     StoreFull,
+    Unanswered,
 )
 from holdfast.telemetry import LogEvent, log
 
@@ -31,6 +32,7 @@ _STATUSES: Final = (
     (StoreFull, 507),
     (StoreError, 503),
     (Overloaded, 503),
+    (Unanswered, 503),
 )
 """The first that fits; what is not here is an error of our own (500)."""
 _KNOWN_SHOWN: Final = 100

@@ -346,6 +346,8 @@ class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     gates: list[Waiting] = []
     drain: DrainView | None = None
+    owner: int | None = None
+    as_of: Instant | None = None
 
 
 class BreakerView(msgspec.Struct, frozen=True, kw_only=True):

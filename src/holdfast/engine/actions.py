@@ -4,8 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
-
 from holdfast.clock import Clock
 from holdfast.engine import changes, consents
 from holdfast.engine.book import Book
@@ -14,22 +12,20 @@ from holdfast.engine.intake import Intake
 from holdfast.engine.lanes import Lanes
 from holdfast.engine.maintenance import Pruner
 from holdfast.engine.signals import Signals
-from holdfast.engine.views import Views, view
-from holdfast.engine.wakeups import Wakeups
+from holdfast.engine.steering import Steering
+from holdfast.engine.views import Views
 from holdfast.engine.writer import Writer
 from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
 from holdfast.model.delivery import Delivery, Status, Verb
-from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.policy import PolicySettings
 from holdfast.model.rule import Signal
 from holdfast.model.search import Choice, Predicate, Search, of_message
 from holdfast.model.submission import Receipt, Routed
 from holdfast.model.view import LaneView
-from holdfast.model.worker import Hint
-from holdfast.policy import breaker as breakers
 from holdfast.policy.decide import Code
-from holdfast.store import Counts, Note, Pruned, Retention, Store, Transition
+from holdfast.policy.steering import Action
+from holdfast.store import Note, Pruned, Retention, Store, Transition
 from holdfast.telemetry import LogEvent, log
 
 TRIES: Final = 8
@@ -58,21 +54,21 @@ class Actions:
         book: Book,
         intake: Intake,
         lanes: Lanes,
-        wakeups: Wakeups,
         pruner: Pruner,
         views: Views,
         signals: Signals,
+        steering: Steering,
         on_change: Callable[[str, str], None],
     ) -> None:
         self._on_change = on_change
         self._signals = signals
+        self._steering = steering
         self._store = store
         self._writer = writer
         self._dispatcher = dispatcher
         self._clock = clock
         self._intake = intake
         self._lanes = lanes
-        self._wakeups = wakeups
         self._pruner = pruner
         self._views = views
         self.book = book
@@ -250,6 +246,7 @@ class Actions:
         for _ in range(TRIES):
             before = await self._views.delivery(delivery_id)
             _check_seen(before, seen)
+            await self._views.look_at(before.recipient)
             now = self._clock.now()
             doubtful = self.possibly_sent(before)
             fields = change(before, now)
@@ -275,7 +272,7 @@ class Actions:
     def landed(self, changed: Delivery) -> None:
         """Let the engine and the listeners know of a delivery that a person changed."""
         if self._lanes.owned(changed.recipient) is None:
-            self._wakeups.tell(Hint(changed.recipient, changed.id))
+            self._steering.tell(changed)
             return
         self._dispatcher.forget(changed.recipient, changed.id)
         self._on_change(changed.id, changed.recipient)
@@ -326,88 +323,32 @@ class Actions:
         self, recipient: str, *, actor: str, reason: str, seen: str | None = None
     ) -> LaneView:
         """Stop sending to a recipient; its deliveries are held."""
-        return await self._lane(
-            recipient,
-            "pause",
-            lambda _, __: {"paused": reason},
-            actor=actor,
-            reason=reason,
-            seen=seen,
-        )
+        return await self._steer(Action.PAUSE, recipient, actor, reason, seen)
 
     async def resume(
         self, recipient: str, *, actor: str, reason: str, seen: str | None = None
     ) -> LaneView:
         """Send again: lifts a pause, a hold for refused credentials, and disabled endpoints."""
-        return await self._lane(
-            recipient,
-            "resume",
-            lambda _, __: {
-                "paused": None,
-                "auth_failures": 0,
-                "disabled": (),
-                "gate_until": 0,
-                "gate_reason": None,
-            },
-            actor=actor,
-            reason=reason,
-            seen=seen,
-        )
+        return await self._steer(Action.RESUME, recipient, actor, reason, seen)
 
     async def open_breaker(
         self, recipient: str, *, actor: str, reason: str, seen: str | None = None
     ) -> LaneView:
         """Hold a lane open until a person resets it."""
-        return await self._lane(
-            recipient,
-            "open_breaker",
-            lambda state, now: {
-                "breaker": breakers.force_open(state.breaker, now=now, reason=reason)
-            },
-            actor=actor,
-            reason=reason,
-            seen=seen,
-        )
+        return await self._steer(Action.OPEN_BREAKER, recipient, actor, reason, seen)
 
     async def reset_breaker(
         self, recipient: str, *, actor: str, reason: str, seen: str | None = None
     ) -> LaneView:
         """Close a lane's breaker."""
-        return await self._lane(
-            recipient,
-            "reset_breaker",
-            lambda state, now: {"breaker": breakers.reset(state.breaker, now)},
-            actor=actor,
-            reason=reason,
-            seen=seen,
-        )
+        return await self._steer(Action.RESET_BREAKER, recipient, actor, reason, seen)
 
-    async def _lane(
-        self,
-        recipient: str,
-        action: str,
-        change: Callable[[LaneState, int], dict[str, Any]],
-        *,
-        actor: str,
-        reason: str,
-        seen: str | None,
+    async def _steer(
+        self, action: Action, recipient: str, actor: str, reason: str, seen: str | None
     ) -> LaneView:
         check_reason(reason)
         self.book.recipient(recipient)
-        lane = self._lanes.owned(recipient)
-        if lane is None or lane.closed:
-            raise Conflict(f"the lane of {recipient} is another worker's; ask that one")
-        now = self._clock.now()
-        if seen not in {None, view(lane, Counts(), now).tag}:
-            current = await self._views.lane(recipient)
-            raise Stale(f"the lane of {recipient} has changed since you looked", current)
-        lane.change(msgspec.structs.replace(lane.state, **change(lane.state, now)))
-        self._writer.save_lane(lane.state)
-        self._writer.note(Note(now, actor, action, recipient, reason))
-        await self._writer.flush()
-        log(LogEvent.ACTION, action=action, subject=recipient, actor=actor)
-        self._dispatcher.stir(lane)
-        return await self._views.lane(recipient)
+        return await self._steering.act(action, recipient, actor=actor, reason=reason, seen=seen)
 
 
 def _check_seen(present: Delivery, seen: int | None) -> None:

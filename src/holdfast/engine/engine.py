@@ -4,10 +4,9 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import msgspec
-from msgspec import Meta
 
 from holdfast.channel import Channel
 from holdfast.clock import Clock
@@ -32,7 +31,9 @@ from holdfast.engine.meter import Meter
 from holdfast.engine.operations import Operations
 from holdfast.engine.rulings import Rulings
 from holdfast.engine.sampler import Probe, QueueSample, Sampler
+from holdfast.engine.settings import EngineSettings
 from holdfast.engine.signals import Signals
+from holdfast.engine.steering import Steering
 from holdfast.engine.trend import Trend
 from holdfast.engine.views import Views, lane_words
 from holdfast.engine.wakeups import Wakeups
@@ -42,34 +43,11 @@ from holdfast.model.flow import Catalog
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.stream import Topic
-from holdfast.model.worker import LEASE_MS, UNNAMED, Hint, Load, Ownership, Worker
+from holdfast.model.worker import UNNAMED, Hint, Load, Ownership, Worker
 from holdfast.policy.decide import Gate
 from holdfast.store import Accept, Counts, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
-
-
-class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Limits of one worker.
-
-    Attributes:
-        max_in_flight: most unsettled sends; after a crash at most these may be sent twice.
-        max_payload_bytes: larger payloads are refused with 413.
-        buffer_rows: most buffered deliveries of a lane, per band.
-        buffer_total: most buffered deliveries of all lanes.
-        intake_queue: most messages that wait for the writer before intake answers 429.
-        shutdown_seconds: sends may finish for this long before they are given back.
-        lease_seconds: a worker that was not heard of for so long has lost its lanes; of no
-            importance where one process owns everything.
-    """
-
-    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 512
-    max_payload_bytes: Annotated[int, Meta(ge=1, le=64 * 1_048_576)] = 1_048_576
-    buffer_rows: Annotated[int, Meta(ge=1, le=10_000)] = 128
-    buffer_total: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
-    intake_queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
-    shutdown_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
-    lease_seconds: Annotated[float, Meta(ge=3, le=300)] = LEASE_MS / 1000
 
 
 class Engine:
@@ -312,12 +290,13 @@ class Engine:
 
     def _compose_doors(self, book: Book, fields: Fields) -> None:
         """Build what the API asks."""
+        membership = self.membership
         self.views = Views(
             self.store,
             self.vault,
             self.clock,
             self.catalog,
-            self.lanes.lane,
+            self.lanes,
             book=book,
             held=lambda: self.held,
             metrics=Exposition(self).text,
@@ -329,6 +308,18 @@ class Engine:
         self.broadcast = Broadcast(
             self.store, self.clock, lambda: lane_words(self.catalog, self.lane, self.counts)
         )
+        steering = Steering(
+            self.store,
+            self.writer,
+            self.dispatcher,
+            self.clock,
+            rng=self.rng,
+            lanes=self.lanes,
+            membership=membership,
+            wakeups=self.wakeups,
+            views=self.views,
+        )
+        membership.obey = steering.obey
         self.actions = Actions(
             self.store,
             self.writer,
@@ -337,10 +328,10 @@ class Engine:
             book=book,
             intake=self.intake,
             lanes=self.lanes,
-            wakeups=self.wakeups,
             pruner=self.pruner,
             views=self.views,
             signals=self.signals,
+            steering=steering,
             on_change=self.broadcast.changed,
         )
         self._compose_bulk()
@@ -471,6 +462,8 @@ class Engine:
     async def _refresh(self) -> int:
         """Read the counters and return how many deliveries are pending."""
         self.counts = await self.store.counts()
+        if self.ownership.shared:
+            await self.signals.load()
         self.inflow.looked(self.counts, self.clock.now())
         return sum(counts.pending for counts in self.counts.values())
 

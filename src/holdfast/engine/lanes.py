@@ -83,6 +83,11 @@ class Lanes:
     # -- ours or not ------------------------------------------------------------------------
 
     @property
+    def epoch(self) -> int:
+        """Return the epoch of this worker."""
+        return self._ownership.epoch
+
+    @property
     def held(self) -> dict[str, Lane]:
         """Return the lanes that are ours, by name."""
         return self._dispatcher.lanes

@@ -8,7 +8,7 @@ live for longer than it does itself. Past that instant nothing is sent until a r
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from holdfast.clock import Clock, StoreClock
@@ -20,7 +20,7 @@ from holdfast.errors import StoreError, StoreLost
 from holdfast.model.worker import Hint, Load, Member, Ownership, Survey, Worker
 from holdfast.policy.share import Seat, target
 from holdfast.policy.suspicion import Suspicion, dead, suspects
-from holdfast.store import Lanes as Roll
+from holdfast.roster import Lanes as Roll
 from holdfast.telemetry import LogEvent, log
 
 LOOK_MS: Final = 1_000
@@ -60,6 +60,9 @@ class Membership:
         self.members: tuple[Member, ...] = ()
         """The workers that live, as of the last look."""
         self.leaving = False
+        self.obey: Callable[[Collection[str]], Awaitable[None]] = _ignore
+        """Told of which lanes something is asked."""
+        self._taking = asyncio.Lock()
         self._until: float | None = None
         self._steady_since = float("-inf")
         """Since when no renewal came too late: who was cut off does not judge others at once."""
@@ -223,6 +226,7 @@ class Membership:
             survey = await self._store.survey()
             self._wakeups.tell(Hint())
         self.members = survey.living()
+        await self.obey(survey.orders)
         if not self.leaving and not self._lost:
             await self._balance(survey)
 
@@ -252,21 +256,36 @@ class Membership:
     async def _acquire(self, survey: Survey, count: int) -> None:
         known = [name for name in survey.free if self._lanes.may_take(name)]
         self._rng.shuffle(known)
-        asked = {*known[: max(0, count)], *(each for each in self._unsure if each not in known)}
-        asked = {name for name in asked if self._lanes.may_take(name)}
-        if not asked:
-            self._unsure.clear()
-            return
-        epoch = self.ownership.epoch
-        self._unsure |= asked
-        got = await self._store.acquire(epoch, sorted(asked))
-        if self._lost or epoch != self.ownership.epoch:
-            return
-        self._unsure.clear()
-        for acquired in got:
-            self._lanes.take(acquired)
-        if self.leaving:
-            self._lanes.close(len(got))
+        await self._take({*known[: max(0, count)], *self._unsure})
+
+    async def claim(self, recipient: str) -> None:
+        """Take a lane that is free: somebody wants something of it.
+
+        Raises:
+            StoreError: it is unknown whether it is ours; the next look tells.
+        """
+        if self.ownership.shared and not (self.leaving or self._lost):
+            await self._take({recipient})
+
+    async def _take(self, names: Collection[str]) -> None:
+        async with self._taking:  # what is asked for twice would be made twice
+            asked = {name for name in names if self._lanes.may_take(name)}
+            self._unsure = {name for name in self._unsure if self._lanes.may_take(name)} | asked
+            if not asked:
+                return
+            epoch = self.ownership.epoch
+            got = await self._store.acquire(epoch, sorted(asked))
+            if self._lost or epoch != self.ownership.epoch:
+                return
+            self._unsure -= asked
+            for acquired in got:
+                self._lanes.take(acquired)
+            if self.leaving:
+                self._lanes.close(len(got))
+
+
+async def _ignore(recipients: Collection[str]) -> None:
+    del recipients
 
 
 def _failed(loop: str, error: Exception) -> None:

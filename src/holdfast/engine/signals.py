@@ -41,9 +41,9 @@ class Signals:
         self.known: MappingProxyType[str, Signal] = MappingProxyType({})
 
     async def load(self) -> None:
-        """Read what outlived the last owner."""
+        """Read what outlived the last owner, or was changed by another worker."""
         found = await self._registry.document(DOCUMENT)
-        if found is not None:
+        if found is not None and found[0] > self._version:
             self._version = found[0]
             self.known = MappingProxyType({one.name: one for one in _DECODER.decode(found[1])})
 

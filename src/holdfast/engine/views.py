@@ -10,6 +10,7 @@ from holdfast.engine.book import Book
 from holdfast.engine.fields import Fields
 from holdfast.engine.glance import Glance
 from holdfast.engine.lane import Lane
+from holdfast.engine.lanes import Lanes
 from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
 from holdfast.model.delivery import Delivery
@@ -35,7 +36,7 @@ class Views:
         vault: opens the excerpts of events.
         clock: time of the gates shown.
         catalog: the configuration in force.
-        lane_of: the lane of a configured recipient.
+        lanes: those that are ours, and of others as saved.
         book: routes of deliveries.
         held: what keeps the whole worker from sending.
         metrics: makes the metrics page.
@@ -51,7 +52,7 @@ class Views:
         vault: Vault,
         clock: Clock,
         catalog: Catalog,
-        lane_of: Callable[[str], Lane],
+        lanes: Lanes,
         *,
         book: Book,
         held: Callable[[], Gate | None],
@@ -68,7 +69,7 @@ class Views:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._lane_of = lane_of
+        self._lanes = lanes
         self._book = book
         self._held = held
         self._metrics = metrics
@@ -87,10 +88,11 @@ class Views:
 
     async def why(self, delivery: Delivery) -> tuple[ClosedGate, ...]:
         """Return everything that keeps a pending delivery from being sent now, in order."""
+        await self.look_at(delivery.recipient)
         return why.of_delivery(
             delivery,
             await self._store.message(delivery.message_id),
-            lane=self._lane_of(delivery.recipient),
+            lane=self._lanes.lane(delivery.recipient),
             route=self._book.route(delivery),
             held=self._held(),
             now=self._clock.now(),
@@ -163,12 +165,23 @@ class Views:
         """Return the whole worker at a glance."""
         return self._glance.overview(self._clock.now())
 
+    async def look_at(self, *recipients: str) -> Mapping[str, int]:
+        """Read anew those of the lanes (none given: all) that are not ours; return their owners."""
+        names = recipients or tuple(self.catalog.recipients)
+        foreign = [name for name in names if self._lanes.owned(name) is None]
+        if not foreign:
+            return {}
+        for state in await self._store.lane_states(foreign):
+            self._lanes.states[state.recipient] = state
+        return await self._store.owners()
+
     async def lanes(self) -> list[LaneView]:
         """Return the lane of every recipient, by name."""
+        owners = await self.look_at()
         counts = await self._store.counts()
         now = self._clock.now()
         return [
-            view(self._lane_of(name), counts.get(name, Counts()), now)
+            self._shown(view(self._lanes.lane(name), counts.get(name, Counts()), now), owners)
             for name in sorted(self.catalog.recipients)
         ]
 
@@ -178,14 +191,22 @@ class Views:
         Raises:
             NotFound: there is no such recipient.
         """
-        lane = self._lane_of(recipient)
+        self._book.recipient(recipient)
+        owners = await self.look_at(recipient)
         counts = (await self._store.counts()).get(recipient, Counts())
         later = await self._store.later(recipient, self._clock.now(), outlook.LATER_MAX)
-        now = self._clock.now()
+        lane, now = self._lanes.lane(recipient), self._clock.now()
         drain = outlook.drain(
             lane, counts, later, arrivals=self._arrivals(recipient), held=self._held(), now=now
         )
-        return msgspec.structs.replace(view(lane, counts, now), drain=drain)
+        shown = self._shown(view(lane, counts, now), owners)
+        return msgspec.structs.replace(shown, drain=drain)
+
+    def _shown(self, seen: LaneView, owners: Mapping[str, int]) -> LaneView:
+        """Return a view with who owns the lane."""
+        ours = self._lanes.owned(seen.recipient) is not None
+        owner = self._lanes.epoch if ours else owners.get(seen.recipient)
+        return msgspec.structs.replace(seen, owner=owner, as_of=self._clock.now())
 
 
 def view(lane: Lane, counts: Counts, now: int) -> LaneView:

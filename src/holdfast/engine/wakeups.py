@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.clock import Clock
 from holdfast.errors import StoreError
 from holdfast.model.worker import Hint
-from holdfast.store import Wakeup
+from holdfast.roster import Wakeup
 from holdfast.telemetry import LogEvent, log
 
 GATHER_MS: Final = 10.0

@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from holdfast.channel import Request
-from holdfast.engine.engine import Engine, EngineSettings
+from holdfast.engine.engine import Engine
 from holdfast.engine.sampler import SystemSample
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import HoldfastError
 from holdfast.lab import clock as virtual
 from holdfast.lab.clock import START, VirtualClock

@@ -15,6 +15,7 @@ from holdfast.model.message import NEVER, Message
 from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
+from holdfast.roster import SoleWorker
 from holdfast.store import (
     Accepted,
     Applied,
@@ -28,7 +29,6 @@ from holdfast.store import (
     Note,
     Pruned,
     Retention,
-    SoleWorker,
     Space,
     Transition,
     Waiting,
@@ -197,8 +197,9 @@ class Queue(SoleWorker):
         del worker
         return Ownership(1, clean=True, now=now)
 
-    async def lane_states(self) -> list[LaneState]:
+    async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
         """Return none: every run begins anew."""
+        del among
         return []
 
     async def leave(self, epoch: int) -> None:

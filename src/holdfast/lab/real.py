@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from holdfast.app import App
 from holdfast.clock import SystemClock
 from holdfast.config import Config, Server
-from holdfast.engine.engine import EngineSettings
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import HoldfastError, InvalidInput
 from holdfast.lab import cost, oracle, product
 from holdfast.lab.compare import Interval, interval

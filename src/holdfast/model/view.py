@@ -66,6 +66,9 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         probe: why the next probe goes when it goes, None: the lane does not probe.
         usual_failures: share of sends that fail as a rule, as learned.
         drain: when the backlog is gone, None: not asked for (lists).
+        owner: epoch of the worker that sends for it, None: nobody does now. Of another worker's
+            lane `in_flight` and `buffered` are unknown (0), and the rest is as it was saved.
+        as_of: when this was looked up, ms since the epoch.
     """
 
     recipient: str
@@ -98,6 +101,8 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbePlan | None = None
     usual_failures: float = 0.05
     drain: Drain | None = None
+    owner: int | None = None
+    as_of: int = 0
 
     @property
     def tag(self) -> str:

@@ -97,11 +97,13 @@ class Survey(msgspec.Struct, frozen=True):
         now: store time, ms since the epoch.
         members: every worker that has not left, by epoch; also those whose lease has ended.
         free: lanes that no worker owns and that have pending deliveries or were offered.
+        orders: lanes of which something is asked.
     """
 
     now: int
     members: tuple[Member, ...]
     free: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
 
     def living(self) -> tuple[Member, ...]:
         """Return the workers whose lease has not ended."""
@@ -110,6 +112,28 @@ class Survey(msgspec.Struct, frozen=True):
     def late(self) -> tuple[Member, ...]:
         """Return those that were not heard of in time."""
         return tuple(each for each in self.members if each.lease_until <= self.now)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a person wants of a lane, for the worker that owns it.
+
+    Attributes:
+        id: names it.
+        recipient: the lane.
+        action: a `policy.steering.Action`.
+        actor: who wants it.
+        reason: why.
+        at: when it was given, store time, ms since the epoch.
+        seen: tag of the lane that the actor knows, None: whatever it is.
+    """
+
+    id: str
+    recipient: str
+    action: str
+    actor: str
+    reason: str
+    at: int
+    seen: str | None = None
 
 
 class Hint(msgspec.Struct, frozen=True):

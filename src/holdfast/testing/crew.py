@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from holdfast.clock import Clock, StoreClock
-from holdfast.engine.engine import Engine, EngineSettings
+from holdfast.engine.engine import Engine
+from holdfast.engine.settings import EngineSettings
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Catalog
 from holdfast.model.search import Choice, Predicate, Search

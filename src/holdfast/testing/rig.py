@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import apsw
 import msgspec
 
-from holdfast.engine.engine import Engine, EngineSettings
+from holdfast.engine.engine import Engine
 from holdfast.engine.sampler import SystemSample
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import HoldfastError
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step

@@ -1,7 +1,7 @@
 """A database that several workers share, in memory and in virtual time: real SQLite below."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import apsw
@@ -11,7 +11,17 @@ from holdfast.clock import Clock
 from holdfast.errors import StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
-from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Member, Ownership, Survey, Worker
+from holdfast.model.worker import (
+    UNNAMED,
+    Acquired,
+    Hint,
+    Load,
+    Member,
+    Order,
+    Ownership,
+    Survey,
+    Worker,
+)
 from holdfast.store import Batch, Committed
 from holdfast.stores.sqlite import SqliteStore, opening
 from holdfast.stores.sqlite.session import Session
@@ -73,6 +83,7 @@ class SharedDatabase:
         self.members: dict[int, Member] = {}
         self.placed: dict[str, _Placed] = {}
         self.sessions: list[SharedStore] = []
+        self.orders: dict[str, Order] = {}
         self.epoch = 0
         self.inner = 0
         """The one owner that SQLite knows."""
@@ -180,7 +191,8 @@ class SharedStore(SqliteStore):
         counts = await self.counts()
         free = {name for name, each in counts.items() if each.pending and self._owner(name) is None}
         free |= {name for name, each in base.placed.items() if each.offered and not each.owner}
-        return Survey(base.clock.now(), members, tuple(sorted(free)))
+        orders = {each.recipient for each in base.orders.values()}
+        return Survey(base.clock.now(), members, tuple(sorted(free)), tuple(sorted(orders)))
 
     async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
         """Take workers off the list whose lease has ended."""
@@ -218,6 +230,35 @@ class SharedStore(SqliteStore):
             for name, placed in self.database.placed.items()
             if placed.owner is not None
         }
+
+    async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
+        """Return every saved lane (of these), with the instant of its last unclean end."""
+        await self.line.reach()
+        saved = {each.recipient: each for each in await super().lane_states(among)}
+        for name, placed in self.database.placed.items():
+            if among is None or name in among:
+                state = saved.get(name) or LaneState(name)
+                stamp = max(state.stamp, placed.stamp)
+                saved[name] = msgspec.structs.replace(state, stamp=stamp)
+        return [state for _, state in sorted(saved.items())]
+
+    async def order(self, order: Order) -> None:
+        """Leave word for the owner of a lane."""
+        await self.line.reach()
+        self.database.orders[order.id] = order
+
+    async def take_orders(self, epoch: int, recipients: Collection[str]) -> list[Order]:
+        """Take what was asked of lanes that are the worker's."""
+        await self.line.reach()
+        orders = self.database.orders
+        asked = [each for each in orders.values() if each.recipient in recipients]
+        mine = [each for each in asked if self._owner(each.recipient) == epoch]
+        return [orders.pop(each.id) for each in sorted(mine, key=lambda each: each.at)]
+
+    async def withdraw(self, order_id: str) -> bool:
+        """Take an order back."""
+        await self.line.reach()
+        return self.database.orders.pop(order_id, None) is not None
 
     async def notify(self, hints: Sequence[Hint]) -> None:
         """Tell everybody."""

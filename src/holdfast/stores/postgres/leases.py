@@ -5,7 +5,7 @@ worker off the list deletes its row, which waits for the commit under way and ma
 find nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import asyncpg
@@ -14,13 +14,14 @@ import msgspec
 from holdfast.errors import StoreError, StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
-from holdfast.model.worker import Acquired, Load, Ownership, Survey, Worker
+from holdfast.model.worker import Acquired, Load, Order, Ownership, Survey, Worker
 from holdfast.stores import rows
 from holdfast.stores.postgres import reading
 from holdfast.stores.postgres.sql import change, many, one, row
 
 _SURVEY: Final = msgspec.json.Decoder(Survey)
 _OWNERS: Final = msgspec.json.Decoder(dict[str, int])
+_ORDER: Final = msgspec.json.Decoder(Order)
 _STATE: Final = msgspec.json.Decoder(LaneState)
 
 
@@ -88,7 +89,7 @@ async def acquire(
     due = dict(await reading.due_lanes(connection, [state.recipient for state, _, _ in states]))
     return [
         Acquired(
-            msgspec.structs.replace(state, stamp=max(state.stamp, stamp)),
+            reading.stamped(state, stamp),
             clean,
             due.get(state.recipient, NEVER),
         )
@@ -99,6 +100,25 @@ async def acquire(
 async def owners(connection: asyncpg.Connection) -> dict[str, int]:
     """Return the epoch of the owner of each lane that has one."""
     return _OWNERS.decode(await one(connection, "owners"))
+
+
+async def order(connection: asyncpg.Connection, order: Order) -> None:
+    """Leave word for the owner of a lane."""
+    body = msgspec.json.encode(order).decode()
+    await change(connection, "order", id=order.id, recipient=order.recipient, body=body)
+
+
+async def take_orders(
+    connection: asyncpg.Connection, epoch: int, recipients: Collection[str]
+) -> list[Order]:
+    """Take what was asked of lanes that are the worker's."""
+    found = await many(connection, "take_orders", epoch=epoch, recipients=list(recipients))
+    return sorted((_ORDER.decode(each["body"]) for each in found), key=lambda each: each.at)
+
+
+async def withdraw(connection: asyncpg.Connection, order_id: str) -> bool:
+    """Take an order back; False: it is not there any more."""
+    return bool(await change(connection, "withdraw", id=order_id))
 
 
 def lost(epoch: int) -> StoreLost:

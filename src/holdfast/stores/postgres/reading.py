@@ -19,7 +19,7 @@ _STEPS: Final = msgspec.json.Decoder(list[Step])
 _DUE_LANES: Final = msgspec.json.Decoder(list[tuple[str, int]])
 _LATER: Final = msgspec.json.Decoder(Later)
 _COUNTS: Final = msgspec.json.Decoder(list[tuple[str, int, int, int, int, int, int, int, int, int]])
-_LANES: Final = msgspec.json.Decoder(list[LaneState])
+_LANES: Final = msgspec.json.Decoder(list[tuple[LaneState, int]])
 
 
 async def due(connection: asyncpg.Connection, query: DueQuery) -> DuePage:
@@ -114,9 +114,18 @@ async def notes(connection: asyncpg.Connection, subject: str | None, limit: int)
     return rows.notes(await one(connection, "notes", given, limit=limit, **given))
 
 
-async def lane_states(connection: asyncpg.Connection) -> list[LaneState]:
+async def lane_states(
+    connection: asyncpg.Connection, among: Collection[str] | None = None
+) -> list[LaneState]:
     """Return every saved lane."""
-    return _LANES.decode(await one(connection, "lane_states"))
+    given = {} if among is None else {"among": list(among)}
+    found = _LANES.decode(await one(connection, "lane_states", given, **given))
+    return [stamped(state, stamp) for state, stamp in found]
+
+
+def stamped(state: LaneState, stamp: int) -> LaneState:
+    """Return a lane with the later of the instants until which a lost owner may have sent."""
+    return state if stamp <= state.stamp else msgspec.structs.replace(state, stamp=stamp)
 
 
 async def space(connection: asyncpg.Connection) -> Space:

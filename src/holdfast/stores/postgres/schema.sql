@@ -190,6 +190,14 @@ CREATE TABLE holdfast.lanes (
 
 CREATE INDEX lanes_owner ON holdfast.lanes (owner) WHERE owner IS NOT NULL;
 
+-- What people want of lanes that the worker whom they asked does not own.
+CREATE TABLE holdfast.lane_orders (
+    id text COLLATE "C" PRIMARY KEY,
+    recipient text COLLATE "C" NOT NULL,
+    at bigint NOT NULL,
+    body json NOT NULL
+);
+
 -- Promise 2, held by the database itself.
 CREATE TABLE holdfast.counters (
     recipient text COLLATE "C" PRIMARY KEY,

@@ -17,7 +17,7 @@ from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
-from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
+from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Order, Ownership, Survey, Worker
 from holdfast.store import (
     Batch,
     Committed,
@@ -247,9 +247,22 @@ class PostgresStore:
         """Return the epoch of the owner of each lane that has one."""
         return await self._read(leases.owners)
 
-    async def lane_states(self) -> list[LaneState]:
-        """Return every saved lane."""
-        return await self._engine.run(reading.lane_states)
+    async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
+        """Return every saved lane (of these)."""
+        return await self._read(partial(reading.lane_states, among=among))
+
+    async def order(self, order: Order) -> None:
+        """Leave word for the owner of a lane."""
+        await self._engine.run(partial(leases.order, order=order))
+
+    async def take_orders(self, epoch: int, recipients: Collection[str]) -> list[Order]:
+        """Take what was asked of lanes that are the worker's."""
+        take = partial(leases.take_orders, epoch=epoch, recipients=recipients)
+        return await self._engine.run(take)
+
+    async def withdraw(self, order_id: str) -> bool:
+        """Take an order back."""
+        return await self._engine.run(partial(leases.withdraw, order_id=order_id))
 
     # Wakeup
 

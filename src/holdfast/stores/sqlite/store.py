@@ -18,6 +18,7 @@ from holdfast.model.message import NEVER, Message
 from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
+from holdfast.roster import SoleWorker
 from holdfast.store import (
     Batch,
     Committed,
@@ -29,7 +30,6 @@ from holdfast.store import (
     Note,
     Pruned,
     Retention,
-    SoleWorker,
     Space,
 )
 from holdfast.stores.sqlite import opening, operating, pruning, reading, searching
@@ -258,9 +258,10 @@ class SqliteStore(SoleWorker):
         del worker  # there is no other whom it would interest
         return await self._writer.run(partial(_acquire, now=now))
 
-    async def lane_states(self) -> list[LaneState]:
-        """Return every saved lane."""
-        return await self._engine.run(reading.lane_states)
+    async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
+        """Return every saved lane (of these)."""
+        states = await self._engine.run(reading.lane_states)
+        return [each for each in states if among is None or each.recipient in among]
 
     async def leave(self, epoch: int) -> None:
         """Say goodbye: everything in flight is settled or given back."""

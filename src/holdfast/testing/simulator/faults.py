@@ -15,7 +15,7 @@ from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Result
 from holdfast.model.search import Found, Search, Total
-from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Ownership, Survey, Worker
+from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Order, Ownership, Survey, Worker
 from holdfast.store import (
     Batch,
     Committed,
@@ -283,9 +283,21 @@ class FaultyStore:
         """Wait for hints."""
         return await self.inner.hints()
 
-    async def lane_states(self) -> list[LaneState]:
-        """Return every saved lane."""
-        return await self._read(self.inner.lane_states)
+    async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
+        """Return every saved lane (of these)."""
+        return await self._read(lambda: self.inner.lane_states(among))
+
+    async def order(self, order: Order) -> None:
+        """Leave word for the owner of a lane."""
+        await self._read(lambda: self.inner.order(order))
+
+    async def take_orders(self, epoch: int, recipients: Collection[str]) -> list[Order]:
+        """Take what was asked of lanes."""
+        return await self._read(lambda: self.inner.take_orders(epoch, recipients))
+
+    async def withdraw(self, order_id: str) -> bool:
+        """Take an order back."""
+        return await self._read(lambda: self.inner.withdraw(order_id))
 
     async def leave(self, epoch: int) -> None:
         """Say goodbye."""

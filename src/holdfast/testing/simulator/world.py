@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from holdfast.engine.engine import EngineSettings
+from holdfast.engine.settings import EngineSettings
 from holdfast.model.flow import Catalog, Endpoint, Flow, Recipient, Step
 from holdfast.model.policy import BreakerSettings, JitterKind, PolicySettings, Strategy
 from holdfast.testing.simulator.faults import Fault

@@ -3,6 +3,7 @@
 import asyncio
 from abc import abstractmethod
 
+import msgspec
 import pytest
 
 from holdfast.errors import StoreLost
@@ -10,7 +11,7 @@ from holdfast.model.attempt import Result
 from holdfast.model.delivery import Status, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
-from holdfast.model.worker import Hint, Load, Worker
+from holdfast.model.worker import Hint, Load, Order, Worker
 from holdfast.store import Accept, Batch, EventQuery, Store
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
@@ -62,6 +63,35 @@ class LeasingSuite(Suite):
         assert await other.owners() == {"north": winner}
         assert (await other.survey()).free == ()
         assert {each.epoch: each.lanes for each in (await other.survey()).members}[winner] == 1
+
+    async def test_an_order_has_one_taker(self, case: Case, other: Store) -> None:
+        """Only the owner of the lane may take it, once; who gave it may take it back until then."""
+        second = await other.join(NOW)
+        await other.acquire(second.epoch, ("north",))
+        first = Order("or_1", "north", "pause", "ann", "because", NOW, seen="tag")
+        later = msgspec.structs.replace(first, id="or_2", at=NOW + 1)
+        elsewhere = msgspec.structs.replace(first, id="or_3", recipient="south")
+        for each in (later, first, elsewhere):
+            await case.store.order(each)
+        assert (await other.survey()).orders == ("north", "south")
+        assert await case.store.take_orders(case.epoch, ("north", "south")) == []
+        assert await other.take_orders(second.epoch, ("east",)) == []
+        assert await other.take_orders(second.epoch, ("north", "south")) == [first, later]
+        assert await other.take_orders(second.epoch, ("north",)) == []
+        assert not await case.store.withdraw("or_1")
+        assert await case.store.withdraw("or_3")
+        assert (await other.survey()).orders == ()
+
+    async def test_saved_lanes_tell_of_an_unclean_end(self, case: Case, other: Store) -> None:
+        """Whoever reads one knows what a lost owner may have sent; some may be asked for."""
+        second = await other.join(NOW)
+        await other.acquire(second.epoch, ("north", "south"))
+        before = (await case.store.survey()).now
+        await other.leave(second.epoch)
+        (north,) = await case.store.lane_states(("north",))
+        assert north.recipient == "north"
+        assert north.stamp >= before
+        assert len(await case.store.lane_states()) == 2
 
     async def test_a_new_lane_begins_clean_and_empty(self, case: Case) -> None:
         """Its lowest due time is told; asking again changes nothing."""

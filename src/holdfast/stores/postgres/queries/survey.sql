@@ -1,5 +1,5 @@
--- Store time, the workers, and the lanes that none of them owns though
--- deliveries wait in them, or they were offered.
+-- Store time, the workers, the lanes that none of them owns though deliveries wait in them, or they
+-- were offered, and those of which somebody wants something.
 SELECT json_build_object(
     'now', holdfast.store_now(),
     'members', (
@@ -27,5 +27,8 @@ SELECT json_build_object(
             UNION
             SELECT recipient FROM holdfast.lanes WHERE owner IS NULL AND offered
         ) AS found
+    ),
+    'orders', (
+        SELECT coalesce(json_agg(DISTINCT recipient), '[]') FROM holdfast.lane_orders
     )
 )::text

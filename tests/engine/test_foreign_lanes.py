@@ -1,0 +1,180 @@
+"""What people want of lanes that another worker owns, and what they see of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from holdfast.errors import Stale, Unanswered
+from holdfast.model.delivery import Status
+from holdfast.testing.channel import always
+from holdfast.testing.clock import run
+from holdfast.testing.crew import Crew, Hand, working
+from holdfast.testing.rig import catalog, recipient
+
+BY: dict[str, Any] = {"actor": "ann", "reason": "test"}
+LEASE_S = 10
+
+
+def crew(lanes: int) -> Crew:
+    """Return a crew over so many recipients, each with a step of one flow."""
+    parties = [recipient(f"r{number}", concurrency=2) for number in range(lanes)]
+    return Crew(catalog(*parties), always(200, 5))
+
+
+def _owner_first(hands: Sequence[Hand]) -> list[Hand]:
+    return sorted(hands, key=lambda hand: not hand.lanes)
+
+
+def test_an_order_reaches_the_lane_of_another_worker() -> None:
+    """It is done by the owner, within the answer; what both show is the same afterwards."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            epoch = owner.engine.ownership.epoch
+            actions = other.engine.actions
+            paused = await other.spawn(actions.pause("r0", **BY))
+            assert (paused.paused, paused.owner) == ("test", epoch)
+            assert owner.engine.lane("r0").state.paused == "test"
+            await team.send(other)
+            await team.wait(2)
+            assert len(owner.channel.sent) == 1
+            other.hush()  # polling does it too
+            began = team.clock.seconds
+            resumed = await other.spawn(actions.resume("r0", seen=paused.tag, **BY))
+            assert resumed.paused is None
+            assert team.clock.seconds - began < 2
+            opened = await other.spawn(actions.open_breaker("r0", **BY))
+            assert opened.breaker == "open"
+            assert (await other.spawn(actions.reset_breaker("r0", **BY))).breaker == "closed"
+            await team.wait(2)
+            assert len(await team.deliveries(Status.DELIVERED)) == 2
+            lines = [(each.action, each.actor) for each in await team.reader.notes("r0", 100)]
+            assert lines.count(("pause", "ann")) == lines.count(("resume", "ann")) == 1
+            assert team.database.orders == {}
+
+    run(main(), team.clock)
+
+
+def test_an_order_on_what_was_not_seen_changes_nothing() -> None:
+    """The owner compares; the answer carries the present state."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            seen = (await other.spawn(other.engine.views.lane("r0"))).tag
+            await owner.spawn(owner.engine.actions.pause("r0", **BY))
+            with pytest.raises(Stale) as refused:
+                await other.spawn(other.engine.actions.open_breaker("r0", seen=seen, **BY))
+            assert refused.value.current.paused == "test"  # type: ignore[attr-defined]
+            assert owner.engine.lane("r0").state.breaker.state == "closed"
+
+    run(main(), team.clock)
+
+
+def test_an_order_that_nobody_takes_is_withdrawn() -> None:
+    """The answer says that nothing changed, and it stays so when the owner is back."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            owner.cut()
+            began = team.clock.seconds
+            with pytest.raises(Unanswered, match="withdrawn, nothing has changed"):
+                await other.spawn(other.engine.actions.pause("r0", **BY))
+            assert team.clock.seconds - began < 7
+            owner.mend()
+            await team.wait(5)
+            assert owner.engine.lane("r0").state.paused is None
+            assert team.database.orders == {}
+
+    run(main(), team.clock)
+
+
+def test_a_lane_that_nobody_owns_is_taken_by_who_is_asked() -> None:
+    """There is nobody else to do it; it is known to the next owner."""
+    team = crew(2)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as (first, second):
+            assert not first.lanes | second.lanes
+            shown = await first.spawn(first.engine.actions.pause("r1", **BY))
+            assert (shown.paused, shown.owner) == ("test", first.engine.ownership.epoch)
+            seen = await second.spawn(second.engine.views.lane("r1"))
+            assert (seen.paused, seen.owner) == ("test", first.engine.ownership.epoch)
+            await team.stop(first)
+            await team.send(second)
+            await team.wait(2)
+            assert len(second.channel.sent) == 1
+
+    run(main(), team.clock)
+
+
+def test_lanes_of_others_are_shown_as_they_are_now() -> None:
+    """Every view is read from the store, and says who owns the lane and when it was read."""
+    team = crew(2)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(3)
+            epochs = {name: hand.engine.ownership.epoch for hand in hands for name in hand.lanes}
+            for hand in hands:
+                views = await hand.spawn(hand.engine.views.lanes())
+                assert {each.recipient: each.owner for each in views} == epochs
+            owner = next(hand for hand in hands if "r0" in hand.lanes)
+            other = next(hand for hand in hands if hand is not owner)
+            await owner.spawn(owner.engine.actions.pause("r0", **BY))
+            seen = await other.spawn(other.engine.views.lane("r0"))
+            assert (seen.paused, seen.as_of) == ("test", team.clock.now())
+
+    run(main(), team.clock)
+
+
+def test_a_change_elsewhere_of_what_a_crashed_owner_may_have_sent_says_so() -> None:
+    """What the store says of the lane counts, not what was read at the start."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            await owner.spawn(owner.engine.actions.pause("r0", **BY))
+            (waits,) = await team.send(other)
+            await team.wait(1)
+            owner.crash()
+            third = await team.start("c")
+            await team.wait(LEASE_S + 3)
+            (owns,) = (await team.reader.owners()).values()
+            asked = next(hand for hand in (other, third) if hand.engine.ownership.epoch != owns)
+            done = await asked.spawn(asked.engine.actions.cancel(waits.deliveries[0].id, **BY))
+            assert done.in_doubt
+
+    run(main(), team.clock)
+
+
+def test_signals_set_on_one_worker_hold_on_all() -> None:
+    """Within the polling time, and the next change builds on it."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as (first, second):
+            await first.spawn(first.engine.actions.set_signal("market.index", 2.0, **BY))
+            await team.wait(1.5)
+            assert second.engine.signals.known["market.index"].value == 2.0
+            await second.spawn(second.engine.actions.set_signal("market.index", 3.0, **BY))
+            await team.wait(1.5)
+            assert first.engine.signals.known["market.index"].value == 3.0
+
+    run(main(), team.clock)
