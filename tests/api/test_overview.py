@@ -18,8 +18,11 @@ def test_the_overview_counts(client: TestClient[Any]) -> None:
 
 
 def test_workers_are_a_page(client: TestClient[Any]) -> None:
-    """Workers come as every list does."""
-    assert client.get("/v1/workers").json() == {"items": [], "next_cursor": None}
+    """Workers come as every list does; where one owns everything it has no lease."""
+    (only,) = client.get("/v1/workers").json()["items"]
+    assert (only["name"], only["epoch"], only["slots"]) == ("memory", 1, 8)
+    assert only["lease_until"] is None
+    assert only["share"] == only["lanes"]
 
 
 def test_a_flow_tells_what_holds(client: TestClient[Any]) -> None:

@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.cli.conftest import Canned, Run
 
+LOAD: dict[str, Any] = {"cpu": 0.25, "memory": 0.5, "held": None}
 WORKER: dict[str, Any] = {
-    "id": "epoch-3",
+    "name": "box:71",
+    "epoch": 3,
+    "host": "box",
+    "pid": 71,
+    "version": "1.2",
     "started_at": "2026-01-31T08:00:00.000Z",
+    "lease_until": "2026-01-31T08:00:10.000Z",
     "in_flight": 7,
     "slots": 512,
     "lanes": 4,
-    "cpu": 0.25,
-    "memory": 0.5,
-    "held": None,
+    "share": 6,
+    "leaving": False,
+    "load": LOAD,
 }
 
 
@@ -42,11 +48,19 @@ def test_overview(canned: Canned, run: Run) -> None:
 
 
 def test_workers(canned: Canned, run: Run) -> None:
-    """Each worker is a line."""
-    canned.on("GET /v1/workers", {"items": [WORKER], "next_cursor": None})
+    """Each worker is a line; of others the load is unknown."""
+    alone = {"name": "alone", "lease_until": None, "load": None}
+    lives = {"name": "lives", "lease_until": "2999-01-01T00:00:00.000Z", "leaving": True}
+    items = [WORKER, WORKER | alone, WORKER | lives]
+    canned.on("GET /v1/workers", {"items": items, "next_cursor": None})
     _, out, _ = run("workers", "--url", canned.url)
-    assert "epoch-3" in out
-    assert "25%" in out
+    late, single, leaving = out.splitlines()[1:]
+    assert late.split()[:5] == ["box:71", "3", "box", "71", "1.2"]
+    assert "25%" in late
+    assert "not heard of in time" in late
+    assert "25%" not in single
+    assert "owns everything" in single
+    assert "leaving, " in leaving
 
 
 def test_policy(canned: Canned, run: Run) -> None:

@@ -178,3 +178,24 @@ def test_signals_set_on_one_worker_hold_on_all() -> None:
             assert first.engine.signals.known["market.index"].value == 3.0
 
     run(main(), team.clock)
+
+
+def test_every_worker_lists_all() -> None:
+    """Names, leases, lanes and shares; each knows which one it is itself."""
+    team = crew(4)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(3)
+            for hand in hands:
+                found = await hand.spawn(hand.engine.views.workers())
+                assert [each.member.worker.name for each in found] == ["a", "b"]
+                assert [(each.member.lanes, each.share) for each in found] == [(2, 2), (2, 2)]
+                assert [each.ours for each in found] == [other is hand for other in hands]
+                assert all(each.member.lease_until > team.clock.now() for each in found)
+                page = hand.engine.views.metrics()
+                assert "holdfast_lanes_held 2.0" in page
+                assert "holdfast_lease_age_seconds" in page
+
+    run(main(), team.clock)

@@ -727,7 +727,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the workers with their load. */
+        /** List all workers, the oldest first: leases, lanes, shares; of the answering one its load. */
         get: operations["list_workers"];
         put?: never;
         post?: never;
@@ -1012,6 +1012,29 @@ export interface components {
             problem?: components["schemas"]["Problem"] | null;
         };
         /**
+         * MemberView
+         * @description A worker as all others see it; `load`: what only the one that answers knows of itself.
+         *
+         *         `share` is how many lanes it should own at most. `lease_until` is null where one process owns
+         *         everything; a worker that is not heard of until then loses its lanes.
+         */
+        MemberView: {
+            name: string;
+            epoch: number;
+            host: string;
+            pid: number;
+            version: string;
+            started_at: string | null;
+            lease_until: string | null;
+            slots: number;
+            in_flight: number;
+            lanes: number;
+            share: number;
+            leaving: boolean;
+            /** @default null */
+            load?: components["schemas"]["WorkerView"] | null;
+        };
+        /**
          * MessageView
          * @description A message without its payload; `payload_kept` tells whether it is still there.
          */
@@ -1199,6 +1222,19 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page[MemberView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_MemberView_: {
+            items: components["schemas"]["MemberView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
          * Page[NoteView]
          * @description One page of a list.
          *
@@ -1260,19 +1296,6 @@ export interface components {
          */
         Page_SignalView_: {
             items: components["schemas"]["SignalView"][];
-            /** @default null */
-            next_cursor?: string | null;
-        };
-        /**
-         * Page[WorkerView]
-         * @description One page of a list.
-         *
-         *         Attributes:
-         *             items: the things.
-         *             next_cursor: give it back to go on; None at the end.
-         */
-        Page_WorkerView_: {
-            items: components["schemas"]["WorkerView"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1580,6 +1603,10 @@ export interface components {
             gates?: components["schemas"]["Waiting"][];
             /** @default null */
             drain?: components["schemas"]["DrainView"] | null;
+            /** @default null */
+            owner?: number | null;
+            /** @default null */
+            as_of?: string | null;
         };
         /**
          * Redrive
@@ -3574,7 +3601,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_WorkerView_"];
+                    "application/json": components["schemas"]["Page_MemberView_"];
                 };
             };
             401: components["responses"]["401"];

@@ -15,6 +15,7 @@ export type Overview = Schemas["OverviewView"];
 export type Point = Schemas["PointView"];
 export type Window = Schemas["Window"];
 export type Worker = Schemas["WorkerView"];
+export type Member = Schemas["MemberView"];
 export type Flow = Schemas["FlowView"];
 /** The client's reading of the description loosens tuples, which only rules have. */
 type Policy = Omit<Schemas["Policy"], "rules"> & { rules: readonly object[] };

@@ -1,7 +1,7 @@
-/** Who sends: each worker with its load. */
+/** Who sends: each worker with its lease, its lanes, and of the one that answers its load. */
 
 import { useWorkers } from "../api/queries";
-import type { Worker } from "../api/types";
+import type { Member, Worker } from "../api/types";
 import { PageHead } from "../app/PageHead";
 import { count } from "../logic/numbers";
 import { gateWord } from "../logic/words";
@@ -18,15 +18,15 @@ export default function Workers() {
     <>
       <PageHead title="Workers">
         <p className="muted">
-          The process that owns the store. Today one worker owns all lanes; a new owner raises the
-          epoch.
+          The processes that share the store, and how many lanes each owns. A new life of a process
+          has a new epoch.
         </p>
       </PageHead>
       <Asked query={workers}>
         {(found) => (
           <>
             {found.map((worker) => (
-              <One key={worker.id} worker={worker} />
+              <One key={worker.epoch} worker={worker} />
             ))}
           </>
         )}
@@ -35,43 +35,60 @@ export default function Workers() {
   );
 }
 
-function One({ worker }: { worker: Worker }) {
+function One({ worker }: { worker: Member }) {
   return (
-    <Section title={worker.id}>
+    <Section title={worker.name || `epoch ${worker.epoch}`}>
       <div className="halves">
         <Facts
           facts={[
-            [
-              "State",
-              worker.held ? (
-                <Label key="state" tone="bad" shape="pause" text={gateWord(worker.held)} />
-              ) : (
-                <Label key="state" tone="ok" shape="full" text="sends" />
-              ),
-            ],
-            [
-              "Intake",
-              worker.ready ? (
-                <Label key="intake" tone="ok" shape="full" text="accepts" />
-              ) : (
-                <Label key="intake" tone="bad" shape="cross" text="refuses" />
-              ),
-            ],
-            ["Owner since", <Time key="since" at={worker.started_at} />],
+            ["Host", `${worker.host}, process ${worker.pid}, version ${worker.version}`],
+            ["Started", <Time key="since" at={worker.started_at} />],
             ["Epoch", worker.epoch],
             [
-              "Owner before",
-              worker.clean
-                ? "ended in good order"
-                : "ended abruptly: what was due is sent with care",
+              "Lease",
+              worker.lease_until ? (
+                <Time key="lease" at={worker.lease_until} />
+              ) : (
+                "none: it owns everything"
+              ),
             ],
-            ["Lanes", count(worker.lanes)],
-            ["In memory", `${count(worker.buffered)} deliveries`],
-            ["Commits since start", count(worker.commits)],
+            ["Lanes", `${count(worker.lanes)} of a share of ${count(worker.share)}`],
+            ["Under way", `${count(worker.in_flight)} of ${count(worker.slots)} slots`],
+            ...(worker.leaving
+              ? ([["Leaving", "it gives its lanes away"]] as [string, string][])
+              : []),
+            ...(worker.load ? told(worker.load) : []),
           ]}
         />
-        <Resources worker={worker} />
+        {worker.load ? <Resources worker={worker.load} /> : null}
       </div>
     </Section>
   );
+}
+
+function told(load: Worker): [string, React.ReactNode][] {
+  return [
+    [
+      "State",
+      load.held ? (
+        <Label key="state" tone="bad" shape="pause" text={gateWord(load.held)} />
+      ) : (
+        <Label key="state" tone="ok" shape="full" text="sends" />
+      ),
+    ],
+    [
+      "Intake",
+      load.ready ? (
+        <Label key="intake" tone="ok" shape="full" text="accepts" />
+      ) : (
+        <Label key="intake" tone="bad" shape="cross" text="refuses" />
+      ),
+    ],
+    [
+      "Owner before",
+      load.clean ? "ended in good order" : "ended abruptly: what was due is sent with care",
+    ],
+    ["In memory", `${count(load.buffered)} deliveries`],
+    ["Commits since start", count(load.commits)],
+  ];
 }

@@ -18,6 +18,7 @@ from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.stream import Topic
 from holdfast.model.submission import Receipt, Submission
 from holdfast.model.view import LaneView
+from holdfast.model.worker import Placed
 from holdfast.store import EventQuery, Note, Pruned
 
 
@@ -242,6 +243,10 @@ class Views(Protocol):
 
     async def signals(self) -> list[Signal]:
         """Return the numbers from outside, by name."""
+        ...
+
+    async def workers(self) -> list[Placed]:
+        """Return all workers, the oldest first."""
         ...
 
     def overview(self) -> Overview:

@@ -11,6 +11,7 @@ from holdfast.model.attempt import Jitter
 from holdfast.model.flow import Flow, Recipient, Step
 from holdfast.model.overview import Overview, Worker
 from holdfast.model.policy import Policy, PolicySettings
+from holdfast.model.worker import Placed
 from holdfast.policy import backoff
 
 SHOWN_MAX = 100
@@ -54,6 +55,28 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     load: float
     disk: float
     process_memory: int
+
+
+class MemberView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker as all others see it; `load`: what only the one that answers knows of itself.
+
+    `share` is how many lanes it should own at most. `lease_until` is null where one process owns
+    everything; a worker that is not heard of until then loses its lanes.
+    """
+
+    name: str
+    epoch: int
+    host: str
+    pid: int
+    version: str
+    started_at: Instant | None
+    lease_until: Instant | None
+    slots: int
+    in_flight: int
+    lanes: int
+    share: int
+    leaving: bool
+    load: WorkerView | None = None
 
 
 class OverviewView(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +135,18 @@ def overview(value: Overview) -> OverviewView:
 def worker(value: Worker) -> WorkerView:
     """Show a worker."""
     return show(WorkerView, value)
+
+
+def member(value: Placed, load: Worker | None) -> MemberView:
+    """Show a worker among others."""
+    seen, told = value.member, value.member.worker
+    return show(
+        MemberView,
+        seen,
+        **{name: getattr(told, name) for name in ("name", "host", "pid", "version", "slots")},
+        share=value.share,
+        load=None if load is None else worker(load),
+    )
 
 
 def flow(value: Flow, steps: list[StepPolicyView]) -> FlowDetail:

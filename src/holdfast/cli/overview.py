@@ -9,6 +9,8 @@ from rich.table import Table
 from holdfast.cli import show as views
 from holdfast.cli.client import DEFAULT_URL, Api, segment
 from holdfast.cli.options import Json, Token, Url
+from holdfast.clock import SystemClock
+from holdfast.demo.answers import instant
 from holdfast.demo.words import clean, span
 
 
@@ -51,25 +53,39 @@ def _windows(windows: list[dict[str, Any]]) -> Table:
 
 
 def workers(*, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """List the workers with their load."""
+    """List all workers: leases, lanes, and how many of them each should have."""
     with Api(url, token) as api:
         answer = api.get("/v1/workers")
     if as_json:
         _raw(answer.body)
         return
-    table = _table("worker", "since", "under way", "slots", "lanes", "cpu", "memory", "held by")
+    now = SystemClock().now()
+    columns = ("epoch", "host", "pid", "version", "since", "under way", "slots", "lanes", "share")
+    table = _table("worker", *columns, "cpu", "memory", "lease", "held by")
     for one in answer.json()["items"]:
+        load = one["load"] or {}
         table.add_row(
-            clean(one["id"]),
+            clean(one["name"]),
+            str(one["epoch"]),
+            clean(one["host"]),
+            str(one["pid"]),
+            clean(one["version"]),
             views.when(one["started_at"]),
-            f"{one['in_flight']:,}",
-            f"{one['slots']:,}",
-            f"{one['lanes']:,}",
-            f"{one['cpu']:.0%}",
-            f"{one['memory']:.0%}",
-            clean(one["held"] or "-"),
+            *(f"{one[name]:,}" for name in ("in_flight", "slots", "lanes", "share")),
+            *(f"{load[name]:.0%}" if load else "-" for name in ("cpu", "memory")),
+            _lease(one, now),
+            clean(load.get("held") or "-"),
         )
     views.console().print(table)
+
+
+def _lease(item: dict[str, Any], now: int) -> str:
+    """Say how a worker's lease stands."""
+    end = instant(item.get("lease_until"))
+    if end is None:
+        return "owns everything"
+    leaving = "leaving, " if item.get("leaving") else ""
+    return f"{leaving}{span(end - now)} left" if end > now else "not heard of in time"
 
 
 def policy(

@@ -298,10 +298,10 @@ class Engine:
             self.catalog,
             self.lanes,
             book=book,
-            held=lambda: self.held,
             metrics=Exposition(self).text,
             signals=lambda: self.signals.known,
             arrivals=self.inflow.rate,
+            workers=membership.placed,
             glance=Glance(self, slots=self.settings.max_in_flight, started_at=self.clock.now()),
             fields=fields,
         )

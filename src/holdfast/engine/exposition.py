@@ -9,6 +9,8 @@ from prometheus_client.metrics_core import Metric
 
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.intake import Intake
+from holdfast.engine.lanes import Lanes
+from holdfast.engine.membership import Membership
 from holdfast.engine.meter import LATENCY_BUCKETS_MS, Meter
 from holdfast.engine.writer import Writer
 from holdfast.model.lane import BreakerState
@@ -22,6 +24,8 @@ class Scraped(Protocol):
     intake: Intake
     writer: Writer
     dispatcher: Dispatcher
+    lanes: Lanes
+    membership: Membership
     counts: dict[str, Counts]
 
     @property
@@ -72,6 +76,9 @@ class Exposition:
         yield _counter("holdfast_commits", "Transactions of the writer.", engine.writer.commits)
         yield _gauge("holdfast_unsettled", "Unsettled sends.", engine.dispatcher.unsettled)
         yield _gauge("holdfast_buffered", "Buffered deliveries.", engine.dispatcher.buffered)
+        yield _gauge("holdfast_lanes_held", "Lanes that are this worker's.", len(engine.lanes.held))
+        age = engine.membership.lease_age_ms / 1000
+        yield _gauge("holdfast_lease_age_seconds", "Since the lease was renewed, 0: none.", age)
         yield _gauge("holdfast_ready", "1 when messages are accepted.", int(engine.ready))
 
     def _histograms(self) -> Iterator[Metric]:

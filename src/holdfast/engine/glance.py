@@ -62,6 +62,11 @@ class Glance:
         """Tell whether messages are accepted now."""
         return self._engine.ready
 
+    @property
+    def held(self) -> Gate | None:
+        """Return what keeps the whole worker from sending, or None."""
+        return self._engine.held
+
     def overview(self, now: int) -> Overview:
         """Return everything at a glance; no query is made."""
         engine = self._engine

@@ -17,8 +17,9 @@ from holdfast.engine.lanes import Lanes
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, StoreLost
-from holdfast.model.worker import Hint, Load, Member, Ownership, Survey, Worker
-from holdfast.policy.share import Seat, target
+from holdfast.model.message import NEVER
+from holdfast.model.worker import Hint, Load, Member, Ownership, Placed, Survey, Worker
+from holdfast.policy.share import seats, target, total
 from holdfast.policy.suspicion import Suspicion, dead, suspects
 from holdfast.roster import Lanes as Roll
 from holdfast.telemetry import LogEvent, log
@@ -140,6 +141,29 @@ class Membership:
         first = min((each.epoch for each in self.members), default=0)
         return not self._lost and first == self.ownership.epoch
 
+    async def placed(self) -> list[Placed]:
+        """Return every worker with its part of the lanes, the oldest first."""
+        own = self.ownership
+        if not own.shared:
+            load, count = self._load(), len(self._lanes.held)
+            only = Member(
+                own.epoch, self._worker, own.now, NEVER, count, load.in_flight, load.leaving
+            )
+            return [Placed(only, count, ours=True)]
+        survey = await self._store.survey()
+        seated = seats(survey.living())
+        return [
+            Placed(each, target(total(survey), seated, each.epoch), ours=each.epoch == own.epoch)
+            for each in survey.members
+        ]
+
+    @property
+    def lease_age_ms(self) -> float:
+        """Return how long ago the renewal was asked for that counts, 0: there is no lease."""
+        if self._until is None:
+            return 0.0
+        return self._clock.boottime() - (self._until - self._worker.lease_ms)
+
     # -- the lease --------------------------------------------------------------------------
 
     def _extended(self, asked: float, now: int) -> None:
@@ -240,11 +264,10 @@ class Membership:
         return dead(self._suspects, survey, steady=steady)
 
     async def _balance(self, survey: Survey) -> None:
-        seats = [Seat(each.epoch, each.worker.slots) for each in self.members if not each.leaving]
-        if len(seats) > 1:
+        seated = seats(self.members)
+        if len(seated) > 1:
             self._lanes.release_idle()
-        total = sum(each.lanes for each in survey.members) + len(survey.free)
-        share = target(total, seats, self.ownership.epoch)
+        share = target(total(survey), seated, self.ownership.epoch)
         open_ = sum(not lane.closed for lane in self._lanes.held.values())
         if open_ > share:
             self._lanes.close(open_ - share)

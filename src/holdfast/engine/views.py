@@ -1,6 +1,6 @@
 """What may be seen of the engine: deliveries, events, lanes. Payloads are never shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -22,6 +22,7 @@ from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.stream import LaneWord
 from holdfast.model.view import LaneView, tag
+from holdfast.model.worker import Placed
 from holdfast.policy import cusum, search
 from holdfast.policy.decide import Gate
 from holdfast.store import Counts, EventQuery, Note, Store
@@ -38,12 +39,12 @@ class Views:
         catalog: the configuration in force.
         lanes: those that are ours, and of others as saved.
         book: routes of deliveries.
-        held: what keeps the whole worker from sending.
         metrics: makes the metrics page.
         signals: returns the numbers from outside, by name.
         arrivals: returns the new deliveries per second of a lane, None: not measured yet.
         fields: knows the search fields of payloads.
         glance: looks at the whole worker.
+        workers: finds all workers.
     """
 
     def __init__(
@@ -55,15 +56,16 @@ class Views:
         lanes: Lanes,
         *,
         book: Book,
-        held: Callable[[], Gate | None],
         metrics: Callable[[], str],
         signals: Callable[[], Mapping[str, Signal]],
         arrivals: Callable[[str], float | None],
         fields: Fields,
         glance: Glance,
+        workers: Callable[[], Awaitable[list[Placed]]],
     ) -> None:
         self._fields = fields
         self._glance = glance
+        self._workers = workers
         self._arrivals = arrivals
         self._signals = signals
         self._store = store
@@ -71,7 +73,6 @@ class Views:
         self._clock = clock
         self._lanes = lanes
         self._book = book
-        self._held = held
         self._metrics = metrics
         self.catalog = catalog
 
@@ -94,7 +95,7 @@ class Views:
             await self._store.message(delivery.message_id),
             lane=self._lanes.lane(delivery.recipient),
             route=self._book.route(delivery),
-            held=self._held(),
+            held=self._glance.held,
             now=self._clock.now(),
         )
 
@@ -165,6 +166,10 @@ class Views:
         """Return the whole worker at a glance."""
         return self._glance.overview(self._clock.now())
 
+    async def workers(self) -> list[Placed]:
+        """Return all workers, the oldest first."""
+        return await self._workers()
+
     async def look_at(self, *recipients: str) -> Mapping[str, int]:
         """Read anew those of the lanes (none given: all) that are not ours; return their owners."""
         names = recipients or tuple(self.catalog.recipients)
@@ -197,7 +202,7 @@ class Views:
         later = await self._store.later(recipient, self._clock.now(), outlook.LATER_MAX)
         lane, now = self._lanes.lane(recipient), self._clock.now()
         drain = outlook.drain(
-            lane, counts, later, arrivals=self._arrivals(recipient), held=self._held(), now=now
+            lane, counts, later, arrivals=self._arrivals(recipient), held=self._glance.held, now=now
         )
         shown = self._shown(view(lane, counts, now), owners)
         return msgspec.structs.replace(shown, drain=drain)

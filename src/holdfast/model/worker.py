@@ -59,6 +59,20 @@ class Member(msgspec.Struct, frozen=True):
     leaving: bool = False
 
 
+class Placed(msgspec.Struct, frozen=True):
+    """A worker and its part of the lanes.
+
+    Attributes:
+        member: as the others see it.
+        share: how many lanes it should own at most; all, where one process owns everything.
+        ours: it is the one that tells.
+    """
+
+    member: Member
+    share: int
+    ours: bool
+
+
 class Ownership(msgspec.Struct, frozen=True, gc=False):
     """The right to run lanes; every commit carries `epoch`.
 

@@ -4,6 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
+from holdfast.model.worker import Member, Survey
+
+
+def seats(members: Sequence[Member]) -> list["Seat"]:
+    """Return the workers that may own lanes."""
+    return [Seat(each.epoch, each.worker.slots) for each in members if not each.leaving]
+
+
+def total(survey: Survey) -> int:
+    """Return how many lanes there are to share: those with an owner, and those that want one."""
+    return sum(each.lanes for each in survey.members) + len(survey.free)
+
 
 class Seat(msgspec.Struct, frozen=True):
     """A worker that may own lanes.

@@ -24,6 +24,7 @@ from holdfast.model.search import Found, Predicate, Search, Total, of_message
 from holdfast.model.stream import LaneWord, Topic
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import LaneView
+from holdfast.model.worker import Member, Placed, Worker
 from holdfast.policy import search
 from holdfast.store import EventQuery, Note, Pruned
 from holdfast.testing.shelf import Alone, MemoryShelf
@@ -410,6 +411,11 @@ class MemoryEngine:
         if recipient not in self._lanes:
             raise NotFound(f"no recipient {recipient!r}")
         return self._lanes[recipient]
+
+    async def workers(self) -> list[Placed]:
+        """Return the one that there is."""
+        only = Member(1, Worker(name="memory", slots=8), self._now, NEVER, len(self._lanes))
+        return [Placed(only, len(self._lanes), ours=True)]
 
     def overview(self) -> Overview:
         """Return what can be counted here."""

@@ -20,11 +20,13 @@ async def show_overview(request: Asked) -> wire_overview.OverviewView:
 
 
 @get("/v1/workers")
-async def list_workers(request: Asked) -> wire.Page[wire_overview.WorkerView]:
-    """List the workers with their load."""
+async def list_workers(request: Asked) -> wire.Page[wire_overview.MemberView]:
+    """List all workers, the oldest first: leases, lanes, shares; of the answering one its load."""
     query_of(request, wire.Nothing)
-    found = facade_of(request).views.overview().workers
-    return wire.Page([wire_overview.worker(one) for one in found])
+    views = facade_of(request).views
+    load = next(iter(views.overview().workers), None)
+    found = await views.workers()
+    return wire.Page([wire_overview.member(one, load if one.ours else None) for one in found])
 
 
 @get("/v1/flows/{flow:str}", opt={"query": wire_overview.PolicyQuery})
