@@ -16,6 +16,7 @@ from holdfast.channels.http import HttpChannel
 from holdfast.clock import Clock, StoreClock, SystemClock
 from holdfast.config import Config, prepare_data
 from holdfast.engine.book import check_pending, max_ages
+from holdfast.engine.cores import cores
 from holdfast.engine.engine import Engine
 from holdfast.engine.fleet import usual
 from holdfast.engine.maintenance import retention
@@ -24,6 +25,7 @@ from holdfast.errors import VaultError
 from holdfast.model.archive import Archive, Told
 from holdfast.model.flow import Catalog
 from holdfast.model.worker import Worker
+from holdfast.policy import slots
 from holdfast.store import Note, Registry, Store
 from holdfast.stores.sqlite import SqliteStore, archive
 from holdfast.telemetry import LogEvent, log
@@ -132,6 +134,7 @@ def _engine(
         ages=retention(keep.payload_days, keep.rows_days, keep.events_days, keep.key_days),
         reserve_bytes=config.store.reserve_bytes,
         worker=_worker(),
+        first_slots=slots.first(cores(), config.engine.max_in_flight),
     )
 
 

@@ -18,6 +18,7 @@ WORKER: dict[str, Any] = {
     "lease_until": "2026-01-31T08:00:10.000Z",
     "in_flight": 7,
     "slots": 512,
+    "open_slots": 16,
     "lanes": 4,
     "share": 6,
     "leaving": False,

@@ -1015,6 +1015,7 @@ export interface components {
          * MemberView
          * @description A worker as all others see it; `load`: what only the one that answers knows of itself.
          *
+         *         `slots` is the most sends at once, `open_slots` how many there may be now: they follow the load.
          *         `share` is how many lanes it should own at most. `lease_until` is null where one process owns
          *         everything; a worker that is not heard of until then loses its lanes.
          */
@@ -1027,6 +1028,7 @@ export interface components {
             started_at: string | null;
             lease_until: string | null;
             slots: number;
+            open_slots: number;
             in_flight: number;
             lanes: number;
             share: number;

@@ -53,7 +53,10 @@ function One({ worker }: { worker: Member }) {
               ),
             ],
             ["Lanes", `${count(worker.lanes)} of a share of ${count(worker.share)}`],
-            ["Under way", `${count(worker.in_flight)} of ${count(worker.slots)} slots`],
+            [
+              "Under way",
+              `${count(worker.in_flight)} of ${count(worker.open_slots)} slots, which grow to ${count(worker.slots)}`,
+            ],
             ...(worker.leaving
               ? ([["Leaving", "it gives its lanes away"]] as [string, string][])
               : []),

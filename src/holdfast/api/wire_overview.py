@@ -60,6 +60,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     """A worker as all others see it; `load`: what only the one that answers knows of itself.
 
+    `slots` is the most sends at once, `open_slots` how many there may be now: they follow the load.
     `share` is how many lanes it should own at most. `lease_until` is null where one process owns
     everything; a worker that is not heard of until then loses its lanes.
     """
@@ -72,6 +73,7 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: Instant | None
     lease_until: Instant | None
     slots: int
+    open_slots: int
     in_flight: int
     lanes: int
     share: int

@@ -1,7 +1,7 @@
 """Commands that show the whole: `overview`, `workers`, `policy`."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -12,6 +12,8 @@ from holdfast.cli.options import Json, Token, Url
 from holdfast.clock import SystemClock
 from holdfast.demo.answers import instant
 from holdfast.demo.words import clean, span
+
+_LOAD: Final = ("under way", "of", "slots", "lanes", "share", "cpu", "memory", "lease")
 
 
 def register(app: typer.Typer) -> None:
@@ -60,8 +62,7 @@ def workers(*, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = Non
         _raw(answer.body)
         return
     now = SystemClock().now()
-    columns = ("epoch", "host", "pid", "version", "since", "under way", "slots", "lanes", "share")
-    table = _table("worker", *columns, "cpu", "memory", "lease", "held by")
+    table = _table("worker", "epoch", "host", "pid", "version", "since", *_LOAD, "held by")
     for one in answer.json()["items"]:
         load = one["load"] or {}
         table.add_row(
@@ -71,7 +72,7 @@ def workers(*, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = Non
             str(one["pid"]),
             clean(one["version"]),
             views.when(one["started_at"]),
-            *(f"{one[name]:,}" for name in ("in_flight", "slots", "lanes", "share")),
+            *(f"{one[name]:,}" for name in ("in_flight", "open_slots", "slots", "lanes", "share")),
             *(f"{load[name]:.0%}" if load else "-" for name in ("cpu", "memory")),
             _lease(one, now),
             clean(load.get("held") or "-"),

@@ -13,6 +13,7 @@ from typing import Final
 
 from holdfast.clock import Clock
 from holdfast.engine.lane import Lane
+from holdfast.engine.slots import Slots
 from holdfast.errors import StoreError
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER
@@ -41,7 +42,8 @@ class Dispatcher:
     Args:
         store: where buffers are refilled from.
         clock: time of gates.
-        max_in_flight: most unsettled sends.
+        max_in_flight: most unsettled sends ever ...
+        first_slots: ... and to begin with.
         buffer_rows: most buffered deliveries of a lane, per band.
         buffer_total: most buffered deliveries of all lanes.
         on_tick: told the states before and after time moved a lane's breaker on.
@@ -54,6 +56,7 @@ class Dispatcher:
         clock: Clock,
         *,
         max_in_flight: int,
+        first_slots: int,
         buffer_rows: int,
         buffer_total: int,
         on_tick: Callable[[LaneState, LaneState], None],
@@ -62,7 +65,14 @@ class Dispatcher:
         self.lanes: dict[str, Lane] = {}
         self._store = store
         self._clock = clock
-        self.max_in_flight = max_in_flight
+        self.slots = Slots(
+            clock,
+            least=min(first_slots, max_in_flight),
+            most=max_in_flight,
+            used=lambda: self.unsettled,
+            waits=lambda: bool(self._ready),
+        )
+        self._widening: asyncio.TimerHandle | None = None
         self._rows = buffer_rows
         self._total = buffer_total
         self._on_tick = on_tick
@@ -208,7 +218,7 @@ class Dispatcher:
         """Return the next delivery to send, or None: no slot, no lane, or a hold on everything."""
         if self.held is not None or (self.deadline is not None and self.lapsed()):
             return None
-        while self._ready and self.unsettled < self.max_in_flight:
+        while self._ready and (self.unsettled < self.slots.open or self._widen()):
             vtime, _, lane = heapq.heappop(self._ready)
             lane.queued = False
             if lane.closed:
@@ -228,6 +238,19 @@ class Dispatcher:
             self._consider(lane)
             return lane, waiting
         return None
+
+    def _widen(self) -> bool:
+        """Open more slots, as all are in use; look again soon where it is too early for that."""
+        slots = self.slots
+        wait = slots.grow()
+        if wait > 0 and slots.open < slots.most and self._widening is None:
+            loop = asyncio.get_running_loop()
+            self._widening = loop.call_later(wait / 1000, self._widened)
+        return wait <= 0
+
+    def _widened(self) -> None:
+        self._widening = None
+        self.pump()
 
     def settled(self) -> None:
         """Free a slot: the delivery's change is on disk."""
@@ -304,8 +327,9 @@ class Dispatcher:
     async def stop(self) -> None:
         """Stop timers and refills; sends are the engine's to wait for."""
         self.held = Gate.SHUTDOWN
-        if self._alarm is not None:
-            self._alarm.cancel()
+        for timer in (self._alarm, self._widening):
+            if timer is not None:
+                timer.cancel()
         self._hungry.clear()
         for task in tuple(self._refills):
             task.cancel()

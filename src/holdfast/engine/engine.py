@@ -65,6 +65,7 @@ class Engine:
         ages: retention times as ages in ms.
         reserve_bytes: room that intake leaves for settlements.
         worker: what to tell of this process to other workers.
+        first_slots: sends at once to begin with, None: as many as ever.
     """
 
     # What it is made of; simulations put other parts in, to see that they notice.
@@ -88,6 +89,7 @@ class Engine:
         ages: Retention,
         reserve_bytes: int,
         worker: Worker = UNNAMED,
+        first_slots: int | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -104,6 +106,7 @@ class Engine:
         self._probe = probe
         self._ages = ages
         self._reserve = reserve_bytes
+        self._first_slots = first_slots or settings.max_in_flight
         self.fleet = Fleet()
         self.inflow = Inflow()
         self._loops: list[Loop] = []
@@ -161,7 +164,7 @@ class Engine:
     def _load(self) -> Load:
         """Return what the other workers should know."""
         slots, unsettled = self.settings.max_in_flight, self.dispatcher.unsettled
-        return Load(slots, unsettled, self.membership.leaving)
+        return Load(slots, unsettled, self.membership.leaving, self.dispatcher.slots.open)
 
     async def _take_over(self, now: int) -> None:
         """Begin to own every lane."""
@@ -188,6 +191,7 @@ class Engine:
             self.store,
             self.clock,
             max_in_flight=settings.max_in_flight,
+            first_slots=self._first_slots,
             buffer_rows=settings.buffer_rows,
             buffer_total=settings.buffer_total,
             on_tick=self.writer.lane_changed,
@@ -286,7 +290,14 @@ class Engine:
             refresh=self._refresh,
         )
         self.trend = Trend(self.clock, self.meter, self.intake)
-        self._loops = [self.pruner, self.rescuer, self.expiry, self.watch, self.trend]
+        self._loops = [
+            self.pruner,
+            self.rescuer,
+            self.expiry,
+            self.watch,
+            self.trend,
+            self.dispatcher.slots,
+        ]
 
     def _compose_doors(self, book: Book, fields: Fields) -> None:
         """Build what the API asks."""

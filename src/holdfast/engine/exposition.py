@@ -77,6 +77,13 @@ class Exposition:
         yield _gauge("holdfast_unsettled", "Unsettled sends.", engine.dispatcher.unsettled)
         yield _gauge("holdfast_buffered", "Buffered deliveries.", engine.dispatcher.buffered)
         yield _gauge("holdfast_lanes_held", "Lanes that are this worker's.", len(engine.lanes.held))
+        slots = engine.dispatcher.slots
+        yield _gauge("holdfast_slots", "Sends that may be under way at once now.", slots.open)
+        yield _gauge(
+            "holdfast_slots_short",
+            "1 while max_in_flight sends are under way and more is due.",
+            int(slots.short),
+        )
         age = engine.membership.lease_age_ms / 1000
         yield _gauge("holdfast_lease_age_seconds", "Since the lease was renewed, 0: none.", age)
         yield _gauge("holdfast_ready", "1 when messages are accepted.", int(engine.ready))

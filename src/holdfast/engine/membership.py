@@ -147,7 +147,14 @@ class Membership:
         if not own.shared:
             load, count = self._load(), len(self._lanes.held)
             only = Member(
-                own.epoch, self._worker, own.now, NEVER, count, load.in_flight, load.leaving
+                epoch=own.epoch,
+                worker=self._worker,
+                started_at=own.now,
+                lease_until=NEVER,
+                lanes=count,
+                in_flight=load.in_flight,
+                leaving=load.leaving,
+                open_slots=load.open_slots,
             )
             return [Placed(only, count, ours=True)]
         survey = await self._store.survey()

@@ -33,11 +33,19 @@ UNNAMED = Worker()
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a worker tells with every renewal: its slots, and how many of them are in use."""
+    """What a worker tells with every renewal.
+
+    Attributes:
+        slots: most sends at once.
+        in_flight: sends under way.
+        leaving: it gives its lanes away.
+        open_slots: sends at once as of now; they follow the load.
+    """
 
     slots: int
     in_flight: int = 0
     leaving: bool = False
+    open_slots: int = 0
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -48,6 +56,7 @@ class Member(msgspec.Struct, frozen=True):
         lease_until: it has lost its lanes when it is not heard of until then.
         lanes: how many it owns.
         leaving: it gives its lanes away.
+        open_slots: sends at once as of now.
     """
 
     epoch: int
@@ -57,6 +66,7 @@ class Member(msgspec.Struct, frozen=True):
     lanes: int
     in_flight: int = 0
     leaving: bool = False
+    open_slots: int = 0
 
 
 class Placed(msgspec.Struct, frozen=True):

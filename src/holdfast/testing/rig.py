@@ -66,6 +66,7 @@ class Rig:
         seed: of all randomness.
         clock: shared virtual time.
         settings: limits of the engine.
+        first_slots: sends at once to begin with.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class Rig:
         seed: int = 1,
         clock: VirtualClock | None = None,
         settings: EngineSettings | None = None,
+        first_slots: int | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.rng = random.Random(seed)
         self.catalog = catalog
         self.settings = settings or EngineSettings()
+        self.first_slots = first_slots
         self.channel = ScriptedChannel(self.clock, script or always())
         self.vault = Vault({"k001": self.rng.randbytes(32)}, "k001", self.rng.randbytes(32))
         self.connection = apsw.Connection(":memory:")
@@ -100,7 +103,7 @@ class Rig:
             settings=self.settings,
             ages=Retention(payloads=7 * DAY_MS, rows=90 * DAY_MS, events=90 * DAY_MS,
                            keys=30 * DAY_MS),
-            reserve_bytes=0,
+            reserve_bytes=0, first_slots=self.first_slots,
         )  # fmt: skip
 
     def again(self) -> Engine:

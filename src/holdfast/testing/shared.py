@@ -170,6 +170,7 @@ class SharedStore(SqliteStore):
             lease_until=now + worker.lease_ms,
             in_flight=load.in_flight,
             leaving=load.leaving,
+            open_slots=load.open_slots,
         )
         return now
 

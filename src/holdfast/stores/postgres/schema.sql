@@ -35,7 +35,8 @@ CREATE TABLE holdfast.workers (
     in_flight integer NOT NULL DEFAULT 0,
     leaving boolean NOT NULL DEFAULT false,
     started_at bigint NOT NULL,
-    lease_until bigint NOT NULL
+    lease_until bigint NOT NULL,
+    open_slots integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 CREATE TABLE holdfast.messages (

@@ -35,12 +35,13 @@ class LeasingSuite(Suite):
         assert first.shared
         assert second.shared
         assert first.epoch < second.epoch
-        await store.renew(first.epoch, Load(5, 2, leaving=True), NOW)
+        await store.renew(first.epoch, Load(5, 2, leaving=True, open_slots=3), NOW)
         seen = await other.survey()
         one, two = seen.members
         assert (one.epoch, two.epoch) == (first.epoch, second.epoch)
         assert one.worker == Worker(name="a", host="h", pid=7, version="1", slots=5)
         assert (one.in_flight, one.leaving, two.leaving) == (2, True, False)
+        assert (one.open_slots, two.open_slots) == (3, 0)
         assert one.started_at <= seen.now < one.lease_until
         assert seen.living() == seen.members
 

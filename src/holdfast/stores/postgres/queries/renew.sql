@@ -2,6 +2,7 @@
 UPDATE holdfast.workers
 SET
     slots = :slots::integer, in_flight = :in_flight::integer, leaving = :leaving::boolean,
+    open_slots = :open_slots::integer,
     lease_until = holdfast.store_now() + lease_ms
 WHERE epoch = :epoch::bigint
 RETURNING holdfast.store_now()

@@ -13,6 +13,7 @@ SELECT json_build_object(
             'lease_until', w.lease_until,
             'in_flight', w.in_flight,
             'leaving', w.leaving,
+            'open_slots', w.open_slots,
             'lanes', (SELECT count(*) FROM holdfast.lanes AS l WHERE l.owner = w.epoch)
         ) ORDER BY w.epoch), '[]')
         FROM holdfast.workers AS w
