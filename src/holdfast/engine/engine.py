@@ -40,7 +40,6 @@ from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError
 from holdfast.model.flow import Catalog
-from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
 from holdfast.model.stream import Topic
 from holdfast.model.worker import UNNAMED, Hint, Load, Ownership, Worker
@@ -168,7 +167,7 @@ class Engine:
 
     async def _take_over(self, now: int) -> None:
         """Begin to own every lane."""
-        self._stamp(self.lanes.states, now)
+        self.lanes.stamp(now)
         for recipient, due_at in await self.store.due_lanes():
             lane = self.lanes.lane(recipient)
             lane.noted(due_at)
@@ -358,16 +357,6 @@ class Engine:
         )
         bulk = Bulk(self.clock, self.store, self.operations, self.actions, self.membership)
         self._loops.append(bulk)
-
-    def _stamp(self, states: dict[str, LaneState], now: int) -> None:
-        """After a crash, what was due may have been sent."""
-        if self.ownership.clean:
-            return
-        for recipient, counts in self.counts.items():
-            if counts.pending:
-                known = states.get(recipient) or LaneState(recipient)
-                states[recipient] = msgspec.structs.replace(known, stamp=now)
-                self.writer.save_lane(states[recipient])
 
     async def stop(self) -> None:
         """Stop accepting and sending; let sends finish within the limit, give the rest back."""

@@ -136,6 +136,16 @@ class Lanes:
         )
         self._dispatcher.stir(lane)
 
+    def stamp(self, now: int) -> None:
+        """Note that after a crash of the one owner what was due may have been sent."""
+        if self._ownership.clean:
+            return
+        for name, counts in self._counts().items():
+            if counts.pending:
+                known = self.states.get(name) or LaneState(name)
+                self.states[name] = msgspec.structs.replace(known, stamp=now)
+                self._writer.save_lane(self.states[name])
+
     def lose_all(self) -> None:
         """Let go of everything: others own it now."""
         for lane in tuple(self.held.values()):
