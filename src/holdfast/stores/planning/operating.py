@@ -37,7 +37,7 @@ def check(progress: Progress, stored: int) -> None:
 
 
 def settle(batch: Batch, answers: Sequence[Applied]) -> tuple[Operation | None, list[Result]]:
-    """Return the operation with its tallies, and every result to write."""
+    """Return the operation with its tallies, and the results to write, one of a delivery."""
     progress = batch.progress
     if progress is None:
         return None, []
@@ -46,7 +46,11 @@ def settle(batch: Batch, answers: Sequence[Applied]) -> tuple[Operation | None, 
         for transition, answer in zip(batch.transitions, answers, strict=True)
     ]
     results += progress.results
-    return counted(progress.operation, results), results
+    written: dict[str, Result] = {}
+    for result in results:  # what this very batch did stays, not that it could not do it twice
+        if result.reason != CHANGED or result.delivery_id not in written:
+            written[result.delivery_id] = result
+    return counted(progress.operation, results), list(written.values())
 
 
 def counted(operation: Operation, results: Sequence[Result]) -> Operation:

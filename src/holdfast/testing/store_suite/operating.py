@@ -181,6 +181,8 @@ class OperatingSuite(Suite):
             told={"outcome": Outcome.RELEASED},
         )
         assert (done.tallies.changed, done.tallies.skipped) == (1, 1)
+        [result] = await case.store.results(done.id, limit=5)
+        assert result.outcome is Outcome.RELEASED
 
     async def test_what_ended_long_ago_goes_with_its_results(self, case: Case) -> None:
         """A few at a time; what has not ended stays, however old."""
