@@ -37,7 +37,7 @@ def call(url: str) -> Call:
     return ask
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives, no other test of the process can run a loop
 def browser() -> Iterator[Browser]:
     """Return Chromium, headless, with a profile of its own."""
     with sync_playwright() as driver:
