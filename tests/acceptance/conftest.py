@@ -312,3 +312,22 @@ def server(postgres: PostgresServer) -> PostgresServer:
     """Return a database server without a store."""
     postgres.empty()
     return postgres
+
+
+@pytest.fixture
+def run(holdfast: Holdfast) -> Callable[..., tuple[int, str]]:
+    """Return what runs another command of the same configuration."""
+
+    def run(*words: str) -> tuple[int, str]:
+        places = ("--config", str(holdfast.config), "--data", str(holdfast.data))
+        done = subprocess.run(
+            [holdfast.command, *words, *places],
+            env=os.environ | holdfast.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,25 +35,6 @@ def holdfast(launch: Launch, tmp_path: Path, server: PostgresServer) -> Iterator
     with launch(tmp_path, CONFIG) as holdfast:
         holdfast.environ = {"HOLDFAST_STORE": server.url()}
         yield holdfast
-
-
-@pytest.fixture
-def run(holdfast: Holdfast) -> Callable[..., tuple[int, str]]:
-    """Return what runs another command of the same configuration."""
-
-    def run(*words: str) -> tuple[int, str]:
-        places = ("--config", str(holdfast.config), "--data", str(holdfast.data))
-        done = subprocess.run(
-            [holdfast.command, *words, *places],
-            env=os.environ | holdfast.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def test_from_the_first_command_on(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -86,25 +85,6 @@ def holdfast(
             Vault.create(holdfast.data)
         holdfast.up()
         yield holdfast
-
-
-@pytest.fixture
-def run(holdfast: Holdfast) -> Callable[..., tuple[int, str]]:
-    """Return what runs another command of the same configuration."""
-
-    def run(*words: str) -> tuple[int, str]:
-        places = ("--config", str(holdfast.config), "--data", str(holdfast.data))
-        done = subprocess.run(
-            [holdfast.command, *words, *places],
-            env=os.environ | holdfast.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def execute(holdfast: Holdfast, shell: PostgresServer | None, statement: str) -> None:
