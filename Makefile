@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV := $(VENV)/.dev
+PEERS := $(VENV)/peers/.done
 
-.PHONY: help run console test check bench lab docs lock clean format
+.PHONY: help run console test check peers bench lab docs lock clean format
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -19,6 +20,11 @@ $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 
 $(DEV): $(VENV)/.run requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	touch $@
+
+$(PEERS): requirements/peers.txt | $(VENV)/.run
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
 	touch $@
 
 run: console  ## start Holdfast with four simulated partners and a stream of leads
@@ -35,11 +41,13 @@ check: $(DEV) console  ## lint, types, unit tests: under two minutes
 	$(BIN)/python console/build.py check
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
-test: check  ## everything, with real processes, servers, browsers and simulations
-	$(BIN)/python -m holdfast.testing.browser
-	$(BIN)/pytest -q -n 2 -m slow
+peers: $(PEERS)  ## install the job libraries that the benchmarks compare with, apart
 
-bench: $(DEV)  ## measure; writes docs/reference/benchmarks.md, JSON and plots
+test: check peers  ## everything, with real processes, servers, browsers and simulations
+	$(BIN)/python -m holdfast.testing.browser
+	$(BIN)/pytest -q -n 2 -m slow --durations=20
+
+bench: $(DEV) peers  ## measure; writes docs/reference/benchmarks.md, JSON and plots
 	$(BIN)/python benchmarks/run.py
 
 lab: $(DEV)  ## simulate every scenario and policy: an hour; writes docs/explanation/lab-results.md
@@ -51,7 +59,7 @@ docs: $(DEV)  ## regenerate the generated pages and the OpenAPI file
 
 lock: $(DEV)  ## resolve the requirement files anew
 	$(BIN)/python -m pip install --quiet uv
-	for set in run build dev; do $(BIN)/uv pip compile requirements/$$set.in --override requirements/override.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$set.txt; done
+	for set in run build dev peers; do $(BIN)/uv pip compile requirements/$$set.in --override requirements/override.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements/$$set.txt; done
 
 format: $(DEV)  ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .

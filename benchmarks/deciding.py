@@ -123,7 +123,15 @@ def _ruled(
     try:
         before.send(None)
     except StopIteration as done:
-        verdict = rulings.after(done.value, route, lane, waiting.delivery, outcome=answer, now=now)
+        verdict = rulings.after(
+            done.value,
+            route,
+            lane,
+            waiting.delivery,
+            outcome=answer,
+            now=now,
+            passing=answer.retryable,
+        )
         return verdict.policy
     raise RuntimeError("the rules waited for something; the figures are worthless")
 

@@ -1,7 +1,7 @@
 """An engine drains a store that was filled before: every delivery is sent, settled and journaled.
 
 A program: CONFIG. It says that it is ready; `go COUNT` starts the engine, waits until so many are
-delivered and settled, stops it and answers with the figures.
+delivered, sends no more, and when all is settled stops and answers with the figures.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from load import Stopwatch, peak_memory
 
 from holdfast.app import App, calm_collector
 from holdfast.config import load
+from holdfast.policy.decide import Gate
 from holdfast.store import Batch, Committed, Store
 
 
@@ -45,9 +46,12 @@ async def drain(config: Path, count: int) -> dict[str, Any]:
     await app.start()
     calm_collector()
     watch = Stopwatch()  # nothing was sent yet: sends begin when the loop turns
-    while engine.meter.attempts["success", ""] < count or engine.dispatcher.unsettled:  # noqa: ASYNC110  # nothing in the engine tells
+    while engine.meter.attempts["success", ""] < count:  # noqa: ASYNC110  # nothing in the engine tells
         await asyncio.sleep(0.005)
-    figures = watch.read(count)
+    engine.dispatcher.hold(Gate.SHUTDOWN)
+    while engine.dispatcher.unsettled:  # noqa: ASYNC110  # nothing in the engine tells
+        await asyncio.sleep(0.005)
+    figures = watch.read(round(engine.meter.attempts["success", ""]))
     figures["peak_memory"] = peak_memory()
     await app.stop()
     return figures | quantiles("commit", counted.sizes, 0.5, 0.99)

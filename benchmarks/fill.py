@@ -80,6 +80,7 @@ def router(app: App) -> Intake:
         announce=lambda _: _take,
         max_payload_bytes=1_000_000,
         max_waiting=1,
+        max_bytes=1,
     )
 
 

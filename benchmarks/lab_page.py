@@ -49,15 +49,45 @@ seeds run at the same time on one machine. Values are means over the seeds.
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of everything; `cpu_s`: seconds of CPU time that a seed of a scenario took."""
+    """One run of everything.
+
+    Attributes:
+        machine: it was measured on this.
+        comparisons: one per scenario.
+        cpu_s: seconds of CPU time that a seed of a scenario took.
+        series: what is plotted, by scenario and policy; of scenarios that are kept from an earlier
+            run the plots stand already.
+        alarms: how often a breaker opens by mistake.
+        checks: the model against real sockets.
+        cpu_minutes: of all its worlds.
+        renewed: when a scenario was measured again after the others.
+    """
 
     machine: Machine
     comparisons: list[Comparison]
-    series: dict[str, dict[str, Series]]
     cpu_s: dict[str, float]
+    series: dict[str, dict[str, Series]] = {}
     alarms: Alarms | None = None
     checks: list[Check] = []
     cpu_minutes: int = 0
+    renewed: dict[str, str] = {}
+
+
+def read(page: Path) -> Table:
+    """Return what a page was made of, but for what its plots show."""
+    return msgspec.json.decode((page.with_suffix("") / "lab.json").read_bytes(), type=Table)
+
+
+def renewed(old: Table, new: Table) -> Table:
+    """Put scenarios that were measured again in the place of the old ones."""
+    again = {each.scenario: each for each in new.comparisons}
+    return msgspec.structs.replace(
+        old,
+        comparisons=[again.get(each.scenario, each) for each in old.comparisons],
+        series=new.series,
+        cpu_s={**old.cpu_s, **new.cpu_s},
+        renewed={**old.renewed, **dict.fromkeys(again, new.machine.at)},
+    )
 
 
 def write(table: Table, page: Path) -> None:
@@ -73,6 +103,7 @@ def write(table: Table, page: Path) -> None:
         "comparisons": table.comparisons,
         "alarms": table.alarms,
         "checks": table.checks,
+        "renewed": table.renewed,
     }
     text = msgspec.json.format(msgspec.json.encode(data), indent=1)
     (folder / "lab.json").write_bytes(text + b"\n")
@@ -100,6 +131,9 @@ def _parts(table: Table, folder: str) -> Iterator[str]:
         " CPU time.\n"
         f"All of it as data: [lab.json]({folder}/lab.json).\n"
     )
+    if table.renewed:
+        again = (f"{name} {at}" for name, at in sorted(table.renewed.items()))
+        yield f"Measured again after a change that concerns them: {', '.join(again)}.\n"
     yield "\n## Targets\n\n"
     yield _targets(table)
     yield "\n## Policies\n\n"
@@ -134,8 +168,7 @@ def _scenario(comparison: Comparison, about: str, table: Table, folder: str) -> 
     yield f"\n## {comparison.scenario}: {comparison.title}\n\n{about}\n{spent}\n"
     if knowing.NAME in comparison.policies:
         yield _LAW
-    if comparison.scenario in table.series:
-        yield f"\n![{comparison.scenario}]({folder}/{comparison.scenario}.svg)\n"
+    yield f"\n![{comparison.scenario}]({folder}/{comparison.scenario}.svg)\n"
     heads = ("Policy", *(head for _, head, _ in columns.shown(comparison)))
     yield "\n"
     yield _table(

@@ -1,7 +1,8 @@
 """Runs the whole lab and writes its page: every scenario, every policy, `make lab`.
 
 `python benchmarks/lab_table.py`: within an hour on two cores. What is done is kept in a file as
-it comes; a run that was broken off goes on from there with `--resume`.
+it comes; a run that was broken off goes on from there with `--resume`. With `--again` only the
+scenarios that `--only` names are measured, and take the place of what the page says of them.
 """
 
 import argparse
@@ -33,11 +34,15 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(highlight=False)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        found = msgspec.structs.replace(
-            _simulated(options, progress),
-            alarms=_alarmed(options.sends, progress) if options.sends else None,
-            checks=_checked(options, progress) if options.real_seeds else [],
-        )
+        found = _simulated(options, progress)
+        if options.again:
+            found = lab_page.renewed(lab_page.read(options.page), found)
+        else:
+            found = msgspec.structs.replace(
+                found,
+                alarms=_alarmed(options.sends, progress) if options.sends else None,
+                checks=_checked(options, progress) if options.real_seeds else [],
+            )
     lab_page.write(found, options.page)
     Console(highlight=False, width=max(WIDTH, console.width)).print(lab_page.terminal(found))
     console.print(f"written: {options.page}, with data and plots in {options.page.with_suffix('')}")
@@ -55,6 +60,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--keep", type=Path, default=KEPT, help="file of what is done")
     parser.add_argument("--resume", action="store_true", help="do not do again what is kept")
+    parser.add_argument(
+        "--again", action="store_true", help="only what --only names; keep the rest"
+    )
     return parser
 
 

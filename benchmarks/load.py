@@ -44,6 +44,7 @@ def configure(
     *,
     bad: Iterable[str] = (),
     store: str | None = None,
+    slots: int = 512,
 ) -> Path:
     """Write a configuration with one flow per recipient and return its path.
 
@@ -53,12 +54,13 @@ def configure(
         recipients: healthy ones.
         bad: `DEAD`, `HUNG`, or both, besides them.
         store: URL of a database; None: the embedded store.
+        slots: most sends at once.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         f'data = "{folder / "data"}"',
         "[server]\nport = 0\nmetrics_port = 0",
-        "[engine]\nshutdown_seconds = 0.5",
+        f"[engine]\nshutdown_seconds = 0.5\nmax_in_flight = {slots}",
         '[log]\nlevel = "error"',
     ]
     if store is not None:

@@ -23,7 +23,7 @@ from holdfast.model.delivery import Delivery, Status
 from holdfast.model.identity import new_id
 from holdfast.model.message import NEVER, Message
 from holdfast.model.operation import Kind, Operation, Plan, State
-from holdfast.store import Accept, Batch, Retention
+from holdfast.store import Accept, Batch, Retention, Store
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import ScriptedChannel, always
 from holdfast.testing.rig import NO_BREAKER, catalog, idle_machine, recipient
@@ -57,9 +57,9 @@ def dead(keys: Vault, rng: random.Random, number: int, now: int) -> Accept:
     return Accept(message, (delivery,))
 
 
-async def fill(store: SqliteStore, count: int) -> None:
+async def fill(store: Store, count: int, keys: Vault) -> None:
     """Put dead deliveries in."""
-    keys, rng = vault(), random.Random(2)
+    rng = random.Random(2)
     owner = await store.join(0)
     now = SystemClock().now() - 60_000
     for start in range(0, count, CHUNK):
@@ -104,7 +104,7 @@ async def timed(running: Engine, operation: Operation) -> Operation:
 async def main(count: int, folder: Path) -> None:
     """Fill, and run the operations."""
     store = SqliteStore.open(folder / "holdfast.db")
-    await fill(store, count)
+    await fill(store, count, vault())
     running = engine(store)
     await running.start()
     where = running.views.where("status:dead")

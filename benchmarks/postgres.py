@@ -62,12 +62,8 @@ def embedded(sink: programs.Program, port: int, count: int) -> Round:
 def postgres(sink: programs.Program, port: int, count: int, server: PostgresServer) -> Round:
     """Fill and drain a database, and let it count its statements."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-        config = configure(Path(folder), port, RECIPIENTS, store=server.empty())
-        data = Path(folder) / "data"
-        data.mkdir(mode=0o700)
-        Vault.create(data)
-        programs.fill(config, spread(count, RECIPIENTS))
-        server.execute("ANALYZE; CHECKPOINT; SELECT pg_stat_statements_reset()")
+        config = filled(Path(folder), port, count, server)
+        server.execute("SELECT pg_stat_statements_reset()")
         figures = drain(sink, config, count)
         calls, busy_ms = map(float, server.execute(_CALLS).split("|"))
         delivered, events = map(int, server.execute(_ROWS).split("|"))
@@ -75,6 +71,17 @@ def postgres(sink: programs.Program, port: int, count: int, server: PostgresServ
     checked.expect("retry events", events, count)
     told = {"statements": round(calls / count, 4), "server_us": round(busy_ms * 1000 / count, 1)}
     return figures | told
+
+
+def filled(folder: Path, port: int, count: int, server: PostgresServer, slots: int = 512) -> Path:
+    """Fill an emptied database and return a configuration for it; `slots` of a worker."""
+    config = configure(folder, port, RECIPIENTS, store=server.empty(), slots=slots)
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    Vault.create(data)
+    programs.fill(config, spread(count, RECIPIENTS))
+    server.execute("ANALYZE; CHECKPOINT")
+    return config
 
 
 def _figures(rounds: list[Round]) -> list[Figure]:

@@ -59,13 +59,15 @@ class Times(NamedTuple):
 class House:
     """One Holdfast with its configuration; `server` holds its database, None: a file."""
 
-    def __init__(self, folder: Path, partner: str, server: PostgresServer | None) -> None:
+    def __init__(
+        self, folder: Path, partner: str, server: PostgresServer | None, template: str = CONFIG
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "holdfast.toml"
         self._server = server
         store = "" if server is None else f'store = "{server.url()}"'
-        self.config.write_text(CONFIG.format(data=self.data, store=store, partner=partner))
+        self.config.write_text(template.format(data=self.data, store=store, partner=partner))
         self.url = ""
         self._program: Program | None = None
         if server is not None:

@@ -25,6 +25,9 @@ SCENARIOS: Final = (
     "fairness",
     "deciding",
     "postgres",
+    "libraries",
+    "waiting",
+    "workers",
 )
 QUICK: Final = Size(scale=0.1, rounds=2)
 

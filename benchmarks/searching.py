@@ -68,16 +68,24 @@ def token(name: str, word: str) -> bytes:
 
 
 class Filler:
-    """Makes deliveries with their attempts."""
+    """Makes deliveries with their attempts, spread over 30 days.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: of deliveries.
+        start: when the first one came, in ms since the epoch.
+        due: when those that wait are due.
+    """
+
+    def __init__(self, count: int, start: int = START, due: int | None = None) -> None:
         self.rng = random.Random(1)
         self.count = count
+        self.start = start
+        self._due = due
 
     def accept(self, number: int) -> tuple[Accept, int]:
         """Return a message and its time."""
         rng = self.rng
-        at = START + number * SPAN_MS // self.count
+        at = self.start + number * SPAN_MS // self.count
         message_id = new_id("msg", at, rng)
         message = Message(
             message_id, "default", f"flow{number % 4}", None, b"", rng.randbytes(300), 300,
@@ -86,7 +94,7 @@ class Filler:
         recipient = f"partner{min(int(rng.expovariate(0.25)), 19):02d}"
         delivery = Delivery(
             new_id("dlv", at, rng), message_id, "default", message.flow, "one", recipient, 5, None,
-            followed=False, expires_at=NEVER, created_at=at, due_at=at,
+            followed=False, expires_at=NEVER, created_at=at, value=message.value, due_at=at,
         )  # fmt: skip
         tokens = (
             token("/email", f"person{number}@example.com"),
@@ -121,7 +129,7 @@ class Filler:
             revision=delivery.revision + 1,
             attempt=delivery.attempt + 1,
             attempts=delivery.attempts + 1,
-            due_at=at + 10_000,
+            due_at=at + 10_000 if self._due is None else self._due,
             failure_class=kind,
             http_status=rng.choice((500, 503, 429, None)) if kind else 200,
             reason=f"{kind}: the partner said {rng.choice((500, 503, 429))}" if kind else None,
@@ -139,9 +147,9 @@ class Filler:
         return Transition(verb, delivery.revision, after, event)
 
 
-async def fill(store: Store, count: int, epoch: int) -> None:
+async def fill(store: Store, filler: Filler, epoch: int) -> None:
     """Write everything."""
-    filler = Filler(count)
+    count = filler.count
     snapshots = (Snapshot("policy-1", b"{}"), Snapshot("context-1", b"{}"))
     began = time.monotonic()
     for start in range(0, count, CHUNK):
@@ -204,7 +212,7 @@ async def run(options: argparse.Namespace, store: Store) -> None:
     """Fill, ask, ask again beside traffic."""
     ownership = await store.join(START)
     if not await store.counts():
-        await fill(store, options.count, ownership.epoch)
+        await fill(store, Filler(options.count), ownership.epoch)
     for rate in (0, options.flow):
         stop, told = asyncio.Event(), list[int]()
         beside = None

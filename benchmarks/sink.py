@@ -1,7 +1,8 @@
 """A partner as fast as Python allows: answers every POST with 200 and two bytes.
 
 Requests to `/hung` are taken and never answered. It counts; with `--times` it also notes when
-each lead came. Run as a program it says its port, then answers the words below.
+each lead came, with `--slow` it answers after 100 ms. Run as a program it says its port, then
+answers the words below.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/js
 _LENGTH = b"content-length:"
 _HUNG = b"POST /hung"
 _ID = b'"id":'
+SLOW_S = 0.1
 
 
 class Tally:
@@ -48,8 +50,9 @@ class Tally:
 class Sink(asyncio.Protocol):
     """One kept-alive connection."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, *, slow: bool) -> None:
         self._tally = tally
+        self._slow = slow
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,15 +71,21 @@ class Sink(asyncio.Protocol):
                 return
             if not self._data.startswith(_HUNG):
                 self._tally.note(self._data[end + 4 : whole])
-                self._transport.write(_ANSWER)
+                self._answer()
             self._data = self._data[whole:]
 
+    def _answer(self) -> None:
+        if self._slow:
+            asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, _ANSWER)
+        else:
+            self._transport.write(_ANSWER)
 
-async def main(*, times: bool) -> None:
+
+async def main(*, times: bool, slow: bool) -> None:
     """Serve until standard input closes."""
     tally = Tally(times=times)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Sink(tally), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: Sink(tally, slow=slow), "127.0.0.1", 0, backlog=4096)
 
     async def clear() -> dict[str, Any]:
         tally.clear()
@@ -95,4 +104,4 @@ async def main(*, times: bool) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(times="--times" in sys.argv))
+    uvloop.run(main(times="--times" in sys.argv, slow="--slow" in sys.argv))

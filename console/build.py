@@ -29,7 +29,13 @@ _PARTS: Final = ("src", "public", "index.html", "vite.config.ts", "package.json"
 _LOCK: Final = "package-lock.json"
 _CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 """Where Linux distributions keep what they trust."""
-_INSTALL: Final = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+_INSTALL: Final = (
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--ignore-scripts",
+    "--loglevel=error",
+)
 
 
 class Failed(Exception):

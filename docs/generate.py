@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 import typer
+from permitting import permission_page
 from reading import attributes, constants, error_codes, metrics, summary
 from writing import Ranges, allowed_of, asked, fields, page, table
 
@@ -62,7 +63,7 @@ def configuration() -> str:
             [("`data`", "a path", '`".holdfast"`', "folder of the store and the keys, mode 0700")],
         )
     ]
-    for name in ("server", "store", "engine", "retention", "log"):
+    for name in config.SECTIONS:
         parts += [f"## [{name}]\n", _first(kinds[name]), fields(kinds[name])]
     parts += [
         "## [policy]\n",
@@ -183,7 +184,9 @@ def _variables() -> str:
         "HOLDFAST_STORE": "store.url",
     }
     kinds = typing.get_type_hints(config.Config)
-    for section in ("server", "store", "engine", "retention", "log"):
+    for section in config.SECTIONS:
+        if section in config.FILE_ALONE:
+            continue
         for key in kinds[section].__struct_fields__:
             names[f"HOLDFAST_{section}_{key}".upper()] = f"{section}.{key}"
     rows = [(f"`{name}`", f"sets `{place}`") for name, place in names.items()]
@@ -472,6 +475,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "http.md": http,
     "log-events.md": log_events,
     "metrics.md": metric_page,
+    "permissions.md": permission_page,
     "policy.md": policy,
     "rules.md": rule_page,
     "states.md": states,

@@ -100,6 +100,8 @@ def error_codes() -> dict[str, tuple[int, str]]:
 
 
 _DOOR: Final = {
+    "CSRF": "A change with a session's cookie lacks the header `Holdfast-Csrf`.",
+    "ELEVATION_REQUIRED": "An emergency action without `POST /v1/elevation` before it.",
     "HOST_NOT_ALLOWED": "The Host header is not one of ours; see `server.allowed_hosts`.",
     "INTERNAL": "An error that nobody foresaw; the log tells more.",
     "MALFORMED_JSON": "The body is not JSON; the position is named.",
@@ -107,7 +109,10 @@ _DOOR: Final = {
     "NOT_READY": "The store does not take writes now.",
     "ORIGIN_NOT_ALLOWED": "A browser page of another origin asked.",
     "REQUEST_TIMEOUT": "The body took too long to arrive.",
+    "SESSION_ENDED": "The session of the cookie has ended; sign in again.",
     "TOO_LARGE": "The body or the payload is larger than allowed.",
+    "TOO_MANY_TRIES": "Too many tries to sign in; come back after `Retry-After` seconds.",
     "UNAUTHORIZED": "The bearer token is missing or wrong.",
     "UNSUPPORTED_MEDIA_TYPE": "The content type is another than the route takes.",
+    "WRONG_PASSWORD": "The name or the password is wrong, or the user is disabled.",
 }

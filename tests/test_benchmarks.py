@@ -27,6 +27,13 @@ TARGETS: Final = {
     },
     "fairness": {"posted to received, p99, with against without"},
     "postgres": {"PostgreSQL against the embedded store", "statements per delivery"},
+    "libraries": {"Holdfast against the best of the libraries"},
+    "waiting": {"two million waiting against ten thousand", "largest memory of the worker"},
+    "workers": {
+        "two workers against one",
+        "CPU per delivery, two against one",
+        "largest memory of a worker",
+    },
 }
 """Scenario -> the figures that have a target."""
 

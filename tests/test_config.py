@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast import config as configuration
 from holdfast.config import STRATEGIES, Config, is_loopback, load, prepare_data, schema
 from holdfast.errors import ConfigError
 from holdfast.model.flow import BearerAuth
@@ -381,3 +382,27 @@ def test_a_store_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str)
     with pytest.raises(ConfigError, match=re.escape(said)) as refused:
         load(file, {})
     assert "s3cret" not in str(refused.value)
+
+
+def test_what_the_file_says_is_kept_as_it_is(tmp_path: Path) -> None:
+    """References unresolved, without what variables and options set; those places are named."""
+    path = tmp_path / "holdfast.toml"
+    path.write_text("store = 'env:DB'\n[engine]\nmax_in_flight = 7\n")
+    environ = {
+        "DB": "postgresql://a/b",
+        "HOLDFAST_LOG_LEVEL": "debug",
+        "RETRY_STRATEGY": "hybrid",
+        "HOLDFAST_URL": "http://elsewhere",
+    }
+    found = configuration.read(path, environ, {"server.port": 9, "server.host": None})
+    assert found.config.store.url == "postgresql://a/b"
+    assert found.written.tree == {"store": "env:DB", "engine": {"max_in_flight": 7}}
+    assert found.written.outside == ("log.level", "policy.strategy", "server.port")
+    assert found.written.source == str(path)
+
+
+def test_no_variable_says_how_the_file_may_be_changed(tmp_path: Path) -> None:
+    """Who may set variables could switch approval off."""
+    said = refusal(tmp_path, "", {"HOLDFAST_CHANGES_APPROVAL": "false"})
+    assert "HOLDFAST_CHANGES_APPROVAL: '***' is not allowed" in said
+    assert read(tmp_path, "[changes]\napproval = true").changes.approval

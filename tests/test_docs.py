@@ -32,6 +32,7 @@ from holdfast.model.attempt import (
 )
 from holdfast.policy.decide import Code, Gate
 from holdfast.testing.clock import VirtualClock, run
+from holdfast.testing.powerloss import Disk
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
 ROOT: Final = Path(__file__).parents[1]
@@ -140,7 +141,7 @@ def test_every_configuration_key_is_explained() -> None:
 def test_every_metric_is_explained() -> None:
     """The page has exactly the metrics that a running engine exposes."""
     clock = VirtualClock()
-    rig = Rig(catalog(recipient()), clock=clock)
+    rig = Rig(catalog(recipient()), clock=clock, disk=Disk("docs"))
 
     async def shown() -> set[str]:
         async with running(rig):

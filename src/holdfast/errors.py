@@ -4,6 +4,9 @@
     ├── ConfigError              the configuration cannot be used; names the place
     ├── InvalidInput             a caller's value is out of range; names field, value and range
     │   └── QueryError               a search cannot be read; names place and qualifier, too
+    ├── Forbidden                who asks may not; says who may
+    │   ├── Nameless                 it takes somebody with a name
+    │   └── SelfApproval             who proposed it may not approve it
     ├── NotFound                 no such thing; names the known ones where that helps
     ├── Conflict                 changed meanwhile, or not allowed from the present state
     │   ├── KeyCollision         one idempotency key, two payloads
@@ -68,6 +71,33 @@ class QueryError(InvalidInput):
         super().__init__(f"q, character {position}, {qualifier}", value, allowed)
         self.position = position
         self.qualifier = qualifier
+
+
+class Forbidden(HoldfastError):
+    """Who asks may not do it.
+
+    Args:
+        detail: what, and why not.
+        allowed: who may, in words.
+    """
+
+    code = "FORBIDDEN"
+
+    def __init__(self, detail: str, allowed: str) -> None:
+        super().__init__(detail)
+        self.allowed = allowed
+
+
+class Nameless(Forbidden):
+    """It takes somebody with a name: a user who signed in, or a token of the store."""
+
+    code = "NAMELESS"
+
+
+class SelfApproval(Forbidden):
+    """Who proposed it may not approve it."""
+
+    code = "SELF_APPROVAL"
 
 
 class NotFound(HoldfastError):

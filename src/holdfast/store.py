@@ -13,20 +13,25 @@ from typing import Final, Protocol
 import msgspec
 
 from holdfast.model.attempt import Attempt, Event, Step
+from holdfast.model.audit import LineQuery, Place
 from holdfast.model.delivery import Delivery, Verb
+from holdfast.model.group import Change, Sighting
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Progress
 from holdfast.model.search import Found, Search, Total
 from holdfast.roster import Lanes, Wakeup
-from holdfast.shelf import Operations
+from holdfast.shelf import Groups, Later, Operations, Space
 
 UNSEEN: Final = -1
 """A revision that no delivery has."""
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
-    """One line of the audit journal: who did what to which thing, and why."""
+    """One line of the audit journal: who did what to which thing, and why.
+
+    `account` is whose thing it was; '': of no single account, or that of the lane it names.
+    """
 
     at: int
     actor: str
@@ -34,6 +39,23 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     subject: str
     reason: str
     detail: str = ""
+    account: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """An audit line with its place in the chain.
+
+    Attributes:
+        place: how the store finds it.
+        number: from 1, without gaps; 0: not yet in the chain.
+        hash: of it and all before it, 32 bytes; empty: not yet in the chain.
+        note: the line.
+    """
+
+    place: int
+    number: int
+    hash: bytes
+    note: Note
 
 
 class Accept(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +81,8 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
         attempt: the try to append, also when the change is refused (then `stale`).
         excerpt: encrypted start of the reply, kept beside the attempt.
         note: audit line, written only when the change is applied.
+        sighting: the group in which the failure counts, also when the change is refused but the
+            try is new.
     """
 
     verb: Verb
@@ -67,6 +91,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     attempt: Attempt | None = None
     excerpt: bytes | None = None
     note: Note | None = None
+    sighting: Sighting | None = None
 
     def late(self) -> "Transition":
         """Return what a worker that has lost its lanes may still say of it.
@@ -97,6 +122,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
         released: recipients of `lanes` that the worker gives away with this ...
         offered: ... and of those, the ones that another should take although nothing may wait.
         progress: how an operation gets on; all `transitions` are its own then.
+        group: what a person makes of a failure group.
+        strict: one refused transition refuses the whole batch.
     """
 
     epoch: int
@@ -109,6 +136,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     released: frozenset[str] = frozenset()
     offered: frozenset[str] = frozenset()
     progress: Progress | None = None
+    group: Change | None = None
+    strict: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -188,27 +217,12 @@ class DuePage(msgspec.Struct, frozen=True, gc=False):
     next_due: int
 
 
-class Later(msgspec.Struct, frozen=True, gc=False):
-    """What of a lane waits for a time of its own.
-
-    Attributes:
-        count: deliveries that are due later ...
-        latest: ... and the last of their due times, ms since the epoch (0: none).
-        endless: deliveries without a due time (`NEVER`): something else has to happen.
-        more: there are more than were looked at.
-    """
-
-    count: int = 0
-    latest: int = 0
-    endless: int = 0
-    more: bool = False
-
-
 class EventQuery(msgspec.Struct, frozen=True, gc=False):
     """Filters of the journal; None: any.
 
     With `after` (a position) events come oldest first; otherwise newest first, below `before`.
-    `start` and `end` bound `retry_timestamp` (ms, inclusive and exclusive).
+    `start` and `end` bound `retry_timestamp` (ms, inclusive and exclusive). `among` are the only
+    recipients whose events are meant, where neither `delivery_id` nor `recipient` says it.
     """
 
     after: int | None = None
@@ -217,7 +231,20 @@ class EventQuery(msgspec.Struct, frozen=True, gc=False):
     end: int | None = None
     delivery_id: str | None = None
     recipient: str | None = None
+    among: tuple[str, ...] | None = None
     limit: int = 100
+
+
+class Lines(msgspec.Struct, frozen=True, gc=False):
+    """A page of audit lines, which may be short.
+
+    Attributes:
+        lines: in the order that was asked for.
+        cursor: goes on after the last that was looked at; None: there is nothing more.
+    """
+
+    lines: tuple[Line, ...]
+    cursor: Place | None = None
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -267,13 +294,6 @@ class Pruned(msgspec.Struct, frozen=True, gc=False):
     operations: int = 0
 
 
-class Space(msgspec.Struct, frozen=True, gc=False):
-    """Room left, in bytes: `free` is the smaller of the disk's and the quota's."""
-
-    used: int
-    free: int
-
-
 class Deliveries(Protocol):
     """Messages and deliveries."""
 
@@ -283,7 +303,8 @@ class Deliveries(Protocol):
         Accepts: a key known for the account is answered, not written (twins in one batch too).
         Transitions: applied when the stored revision is `revision` and the verb is allowed from
         the stored status. A refused one still appends its attempt (`stale`); when that attempt
-        was a success the delivery becomes delivered whatever it was (verb `SUCCEED`). On
+        was a success the delivery becomes delivered whatever it was (verb `SUCCEED`), and when it
+        may have been received (`after.in_doubt`) the delivery is in doubt from then on. On
         `followed` deliveries the same transaction releases the follower (delivered: due now),
         discards the followers (dead or discarded: code `PREDECESSOR`) or revives them (redriven:
         they wait, due `NEVER`; undone it is dead, so they stay as they are). Counters move in
@@ -291,7 +312,8 @@ class Deliveries(Protocol):
         (`stores.planning.operating`).
 
         Raises:
-            Conflict: the operation is not as `progress` has seen it; nothing was written.
+            Conflict: operation or group is not as it was seen, or a transition of a `strict` batch
+                is refused; nothing was written.
             StoreFull: no space; nothing was written.
             StoreLost: the worker is not on the list any more; nothing was written.
             StoreError: anything else; the same batch may be given again.
@@ -362,7 +384,14 @@ class Journal(Protocol):
         ...
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
+        """Return audit lines about something, newest first; None: about anything."""
+        ...
+
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time, those of one instant as they were written.
+
+        At most `query.look` lines are looked at; the cursor goes on where that ended.
+        """
         ...
 
 
@@ -382,7 +411,7 @@ class Registry(Protocol):
         ...
 
 
-class Store(Deliveries, Lanes, Wakeup, Journal, Registry, Operations, Protocol):
+class Store(Deliveries, Lanes, Wakeup, Journal, Registry, Operations, Groups, Protocol):
     """All roles of one backend."""
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -22,13 +23,23 @@ import apsw
 import pytest
 
 from holdfast.testing.postgres import PostgresServer
+from holdfast.vault import Vault
 
 T = TypeVar("T")
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Returns the rows of a query."""
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 COMMAND: Final = Path(sys.executable).with_name("holdfast")
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 """How long anything may take on a machine that is busy with other things."""
+SUMS: Final = """
+SELECT recipient, created, pending, delivered, dead, discarded, pruned,
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient),
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'pending'),
+  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'delivered')
+FROM counters c
+"""
 
 
 def pause() -> None:
@@ -72,7 +83,7 @@ class Holdfast:
         self.url = ""
         self.token = ""
         """Sent with every call when it is not empty."""
-        self.environ: dict[str, str] = {}
+        self.environ = {"HOLDFAST_SPOOL_PATH": str(folder / "spool")}
         """Variables of every start."""
         self.command = COMMAND
         self._out = folder / "out.txt"
@@ -194,9 +205,23 @@ class Holdfast:
 
     def totals(self) -> dict[str, int]:
         """Return the counters of all recipients together."""
+        found = self.known()
+        assert found is not None, "the store is away"
+        return found
+
+    def known(self) -> dict[str, int] | None:
+        """Return the counters of all recipients together, None: the store is away."""
+        answer = self.call("GET", "/v1/recipients")
+        if answer.status == 503:
+            return None
+        assert answer.status == 200, answer
         names = ("created", "pending", "delivered", "dead", "discarded", "pruned")
-        lanes = self.get("/v1/recipients")["items"]
-        return {name: sum(lane[name] for lane in lanes) for name in names}
+        return {name: sum(lane[name] for lane in answer.json["items"]) for name in names}
+
+    def drained(self) -> bool:
+        """Tell whether nothing is pending, as far as that is known."""
+        found = self.known()
+        return found is not None and not found["pending"]
 
     @contextlib.contextmanager
     def stored(self) -> Iterator[apsw.Connection]:
@@ -212,6 +237,19 @@ class Holdfast:
         finally:
             shutil.rmtree(copy)
 
+    def run(self, *words: str) -> tuple[int, str]:
+        """Run another command of the same configuration; return its exit code and words."""
+        places = ("--config", str(self.config), "--data", str(self.data))
+        done = subprocess.run(
+            [self.command, *words, *places],
+            env=os.environ | self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        return done.returncode, done.stdout + done.stderr
+
     def clear(self) -> None:
         """Leave nothing running."""
         if self._process is not None:
@@ -224,6 +262,70 @@ class Launch(Protocol):
     def __call__(self, folder: Path, config: str) -> contextlib.AbstractContextManager[Holdfast]:
         """Give it for the time of the block."""
         ...
+
+
+class Arrival(NamedTuple):
+    """One request at `partner.py`; `at` in ns of CLOCK_MONOTONIC."""
+
+    status: int
+    at: int
+
+
+class Witness:
+    """What others wrote down: `client.py` what was acknowledged, `partner.py` what arrived."""
+
+    ACK_BYTES: Final = 8 + 1 + 36 + 1
+    ARRIVAL_BYTES: Final = 36 + 1 + 3 + 1 + 20 + 1
+
+    def __init__(self, folder: Path) -> None:
+        self.acks = folder / "acks.txt"
+        self.notes = folder / "notes.txt"
+
+    def done(self) -> int:
+        """Return how many acknowledgements and arrivals there are."""
+        return _size(self.acks) // self.ACK_BYTES + _size(self.notes) // self.ARRIVAL_BYTES
+
+    def acknowledged(self) -> dict[str, set[str]]:
+        """Return delivery id -> keys; the line that is being written is left out."""
+        found = defaultdict(set)
+        for line in self.acks.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                key, delivery_id = line.split()
+                found[delivery_id].add(key)
+        return found
+
+    def arrivals(self) -> dict[str, list[Arrival]]:
+        """Return delivery id -> what arrived, in order."""
+        found = defaultdict(list)
+        for line in self.notes.read_text().splitlines():
+            delivery_id, status, at = line.split()
+            found[delivery_id].append(Arrival(int(status), int(at)))
+        return found
+
+    def received(self) -> Counter[str]:
+        """Return how often each delivery was taken."""
+        found = self.arrivals().items()
+        return Counter({one: sum(a.status == 200 for a in seen) for one, seen in found})
+
+    def settled(self, worker: Holdfast) -> bool:
+        """Tell whether all that was acknowledged is in the store, no spool, and has ended."""
+        known = worker.known()
+        return (
+            known is not None
+            and known["created"] >= len(self.acknowledged())
+            and not known["pending"]
+        )
+
+    @staticmethod
+    def assert_sums(ask: Ask) -> None:
+        """Promise 2, by recipient: the counters add up and are those of the rows."""
+        for name, created, *fates, rows, pending, delivered in ask(SUMS):
+            assert created == sum(fates) == rows + fates[-1], name
+            assert fates[:2] == [pending, delivered], name
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 class Program(NamedTuple):
@@ -285,9 +387,41 @@ def program() -> Start:
 @pytest.fixture
 def free_port() -> int:
     """Return a port that nobody had a moment ago."""
+    return unused_port()
+
+
+def unused_port() -> int:
+    """Return a port that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    """Return what reads the notes of client and partner."""
+    return Witness(tmp_path)
+
+
+@pytest.fixture
+def hire(tmp_path: Path) -> Iterator[Callable[..., list[Holdfast]]]:
+    """Return what makes workers with the same keys, each with a port; none is started."""
+    with contextlib.ExitStack() as stack:
+
+        def hire(*configs: str) -> list[Holdfast]:
+            workers = []
+            for number, config in enumerate(configs):
+                folder = tmp_path / f"w{number}"
+                folder.mkdir()
+                workers.append(stack.enter_context(_launched(folder, config)))
+                workers[-1].port = unused_port()
+                workers[-1].data.mkdir(mode=0o700)
+            Vault.create(workers[0].data)
+            for each in workers[1:]:
+                shutil.copy(workers[0].data / "keys.json", each.data)
+            return workers
+
+        yield hire
 
 
 @pytest.fixture(scope="session")
@@ -317,17 +451,4 @@ def server(postgres: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def run(holdfast: Holdfast) -> Callable[..., tuple[int, str]]:
     """Return what runs another command of the same configuration."""
-
-    def run(*words: str) -> tuple[int, str]:
-        places = ("--config", str(holdfast.config), "--data", str(holdfast.data))
-        done = subprocess.run(
-            [holdfast.command, *words, *places],
-            env=os.environ | holdfast.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
+    return holdfast.run

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.acceptance.conftest import Holdfast, Launch, Start
+    from tests.acceptance.conftest import Arrival, Ask, Holdfast, Launch, Start, Witness
 
     from holdfast.testing.postgres import PostgresServer
-
-    Ask = Callable[[str], list[tuple[Any, ...]]]
 
 pytestmark = pytest.mark.slow
 
@@ -61,22 +59,6 @@ url = "http://127.0.0.1:{port}/{name}"
 allow_private = true
 concurrency = 64
 """
-ARRIVAL_BYTES: Final = 36 + 1 + 3 + 1 + 20 + 1
-ACK_BYTES: Final = 8 + 1 + 36 + 1
-SUMS: Final = """
-SELECT recipient, created, pending, delivered, dead, discarded, pruned,
-  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient),
-  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'pending'),
-  (SELECT count(*) FROM deliveries d WHERE d.recipient = c.recipient AND status = 'delivered')
-FROM counters c
-"""
-
-
-class Arrival(NamedTuple):
-    """One request at the partner; `at` in ns of CLOCK_MONOTONIC."""
-
-    status: int
-    at: int
 
 
 class Restart(NamedTuple):
@@ -93,8 +75,7 @@ class Scene:
         self,
         holdfast: Holdfast,
         client: subprocess.Popen[str],
-        notes: Path,
-        acks: Path,
+        witness: Witness,
         *,
         messages: int,
         server: PostgresServer | None = None,
@@ -102,8 +83,7 @@ class Scene:
         self.server = server
         self.holdfast = holdfast
         self.client = client
-        self.notes = notes
-        self.acks = acks
+        self.witness = witness
         self.messages = messages
         self.restarts: list[Restart] = []
 
@@ -124,33 +104,12 @@ class Scene:
             url = f"{self.server.url()}?search_path=holdfast"
             yield lambda sql: asyncio.run(fetched(url, sql))
 
-    def done(self) -> int:
-        """Return how many acknowledgements and arrivals there are."""
-        return size(self.acks) // ACK_BYTES + size(self.notes) // ARRIVAL_BYTES
-
-    def acknowledged(self) -> dict[str, set[str]]:
-        """Return delivery id -> keys; the line that is being written is left out."""
-        found = defaultdict(set)
-        for line in self.acks.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):
-                key, delivery_id = line.split()
-                found[delivery_id].add(key)
-        return found
-
-    def arrivals(self) -> dict[str, list[Arrival]]:
-        """Return delivery id -> what arrived, in order."""
-        found = defaultdict(list)
-        for line in self.notes.read_text().splitlines():
-            delivery_id, status, at = line.split()
-            found[delivery_id].append(Arrival(int(status), int(at)))
-        return found
-
     def kill(self) -> None:
         """Kill, look at what lies on the disk, start again."""
-        acknowledged = self.acknowledged()
+        acknowledged = self.witness.acknowledged()
         self.holdfast.kill()
         with self.stored() as ask:
-            assert_sums(ask)
+            self.witness.assert_sums(ask)
             found = dict(ask("SELECT id, status FROM deliveries"))
         assert acknowledged.keys() <= found.keys(), "acknowledged, and not on disk"
         pending = frozenset(one for one, status in found.items() if status == "pending")
@@ -167,28 +126,21 @@ async def fetched(url: str, sql: str) -> list[tuple[Any, ...]]:
         await connection.close()
 
 
-def size(path: Path) -> int:
-    """Return the bytes of a file that may not be there yet."""
-    return path.stat().st_size if path.exists() else 0
-
-
-def assert_sums(ask: Ask) -> None:
-    """Promise 2, by recipient: the counters add up and are those of the rows."""
-    for name, created, *fates, rows, pending, delivered in ask(SUMS):
-        assert created == sum(fates) == rows + fates[-1], name
-        assert fates[:2] == [pending, delivered], name
-
-
 @pytest.fixture
 def scene(
-    request: Any, launch: Launch, program: Start, tmp_path: Path, free_port: int
+    request: Any,
+    launch: Launch,
+    program: Start,
+    tmp_path: Path,
+    *,
+    free_port: int,
+    witness: Witness,
 ) -> Iterator[Scene]:
     """Start partner and client; the test's parameter says how many messages, and the store."""
     messages, kind = request.param
     server = request.getfixturevalue("server") if kind == "postgresql" else None
-    notes, acks = tmp_path / "notes.txt", tmp_path / "acks.txt"
-    told = [notes, "--latency", 10, "--refuse-one-in", 200]
-    asked = [f"http://127.0.0.1:{free_port}", acks, "--messages", messages]
+    told = [witness.notes, "--latency", 10, "--refuse-one-in", 200]
+    asked = [f"http://127.0.0.1:{free_port}", witness.acks, "--messages", messages]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
         config = FLOWS + "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
         if server is not None:
@@ -201,11 +153,12 @@ def scene(
             if server is not None:
                 holdfast.data.mkdir(mode=0o700)
                 Vault.create(holdfast.data)
-            yield Scene(holdfast, client.process, notes, acks, messages=messages, server=server)
+            yield Scene(holdfast, client.process, witness, messages=messages, server=server)
 
 
-SUSPECTS_MAX = 3
-"""Three kills in a row make one suspect at most, and twenty kills are seldom that close."""
+SUSPECTS_MAX = 9
+"""Each kill but the first two convicts one at most. Seven of eighteen did on a machine so slow that
+a worker lived for ten seconds between kills."""
 
 
 @pytest.mark.parametrize(
@@ -223,14 +176,14 @@ def test_nothing_is_lost_and_little_comes_twice(
     torment(scene, kills, wait_until)
     wait_until(lambda: scene.client.poll() is not None, "the client is content")
     assert scene.client.returncode == 0
-    wait_until(lambda: scene.holdfast.totals()["pending"] == 0, "everything is delivered")
+    wait_until(scene.holdfast.drained, "everything is delivered")
     assert scene.holdfast.stop() == 0
     took = time.monotonic() - began
-    acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
+    acknowledged, arrivals = scene.witness.acknowledged(), scene.witness.arrivals()
     with scene.stored() as ask:
         if scene.server is None:
             assert ask("PRAGMA integrity_check") == [("ok",)]
-        assert_end(ask, acknowledged, arrivals, goodbyes=scene.goodbyes)
+        assert_end(scene, ask, acknowledged, arrivals)
         review = in_review(ask)
     lost = {one for one in acknowledged if all(a.status != 200 for a in arrivals[one])} - review
     repeated = repeats(arrivals, scene.restarts)
@@ -250,7 +203,7 @@ def torment(scene: Scene, kills: int, wait_until: Callable[..., Any]) -> None:
             wait_until(lambda left=pauses: next(left, None) is None, "a random while")
         else:
             wait_until(scene.holdfast.ready, "it runs again")
-            wait_until(lambda goal=point: scene.done() >= goal, "the next kill is due")
+            wait_until(lambda goal=point: scene.witness.done() >= goal, "the next kill is due")
         scene.kill()
     wait_until(scene.holdfast.ready, "it runs for good")
 
@@ -263,19 +216,21 @@ def test_the_database_restarts_under_load(scene: Scene, wait_until: Callable[...
     scene.holdfast.up()
     took = []
     for share, end in ((0.25, server.stop), (0.5, server.crash), (0.75, server.stop)):
-        wait_until(lambda goal=share: scene.done() >= goal * scene.messages, "the next restart")
+        wait_until(
+            lambda goal=share: scene.witness.done() >= goal * scene.messages, "the next restart"
+        )
         end()
-        before = scene.done()
+        before = scene.witness.done()
         server.start()
         began = time.monotonic()
-        wait_until(lambda seen=before: size(scene.acks) and scene.done() > seen + 100, "it resumes")
+        wait_until(lambda seen=before: scene.witness.done() > seen + 100, "it resumes")
         took.append(time.monotonic() - began)
     wait_until(lambda: scene.client.poll() is not None, "the client is content")
-    wait_until(lambda: scene.holdfast.totals()["pending"] == 0, "everything is delivered")
+    wait_until(scene.holdfast.drained, "everything is delivered")
     assert scene.holdfast.stop() == 0
-    acknowledged, arrivals = scene.acknowledged(), scene.arrivals()
+    acknowledged, arrivals = scene.witness.acknowledged(), scene.witness.arrivals()
     with scene.stored() as ask:
-        assert_end(ask, acknowledged, arrivals, goodbyes=scene.goodbyes)
+        assert_end(scene, ask, acknowledged, arrivals)
         assert in_review(ask) == set()
     received = {one: sum(a.status == 200 for a in arrivals[one]) for one in acknowledged}
     assert set(received.values()) == {1}, "lost or sent twice"
@@ -289,15 +244,11 @@ def in_review(ask: Ask) -> set[str]:
 
 
 def assert_end(
-    ask: Ask,
-    acknowledged: dict[str, set[str]],
-    arrivals: dict[str, list[Arrival]],
-    *,
-    goodbyes: str,
+    scene: Scene, ask: Ask, acknowledged: dict[str, set[str]], arrivals: dict[str, list[Arrival]]
 ) -> None:
     """Check the store after the end: sound, complete, and every second step after its first."""
-    assert_sums(ask)
-    assert ask(goodbyes) == []
+    scene.witness.assert_sums(ask)
+    assert ask(scene.goodbyes) == []
     rows = ask("SELECT id, status, predecessor FROM deliveries")
     assert {delivery_id for delivery_id, _, _ in rows} == acknowledged.keys()
     ends = ask("SELECT status, code, count(*) FROM deliveries GROUP BY 1, 2")

@@ -33,7 +33,7 @@ recipient = "a"
 def holdfast(launch: Launch, tmp_path: Path, server: PostgresServer) -> Iterator[Holdfast]:
     """Return one whose database is named in the environment only; not started."""
     with launch(tmp_path, CONFIG) as holdfast:
-        holdfast.environ = {"HOLDFAST_STORE": server.url()}
+        holdfast.environ["HOLDFAST_STORE"] = server.url()
         yield holdfast
 
 
@@ -93,7 +93,8 @@ def test_the_store_away_is_said_and_passes(
     server: PostgresServer,
     wait_until: Callable[..., Any],
 ) -> None:
-    """Intake answers 503 while the server is down, and goes on by itself when it is back."""
+    """Without a spool intake answers 503 while the server is down, and goes on by itself."""
+    holdfast.environ["HOLDFAST_SPOOL_ENABLED"] = "false"
     run("keys", "new")
     holdfast.up()
     server.stop()

@@ -80,7 +80,7 @@ def holdfast(
     with launch(tmp_path, CONFIG % moody[0].url) as holdfast:
         if shell is not None:
             shell.empty()
-            holdfast.environ = {"HOLDFAST_STORE": shell.url()}
+            holdfast.environ["HOLDFAST_STORE"] = shell.url()
             holdfast.data.mkdir(mode=0o700)
             Vault.create(holdfast.data)
         holdfast.up()

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
+from holdfast.access.house import House
 from holdfast.api import Api
 from holdfast.config import Config, load
 from holdfast.testing.memory import MemoryEngine
+from holdfast.testing.people import nobody
 
 CATALOG = """
 [recipients.acme]
@@ -44,17 +46,23 @@ def engine(config: Config) -> MemoryEngine:
 
 
 @pytest.fixture
-def client(engine: MemoryEngine, config: Config) -> Iterator[TestClient[Any]]:
+def known(config: Config) -> House:
+    """Return who is known: nobody, at first."""
+    return nobody(config)
+
+
+@pytest.fixture
+def client(engine: MemoryEngine, config: Config, known: House) -> Iterator[TestClient[Any]]:
     """Return a client of a door on loopback without a token."""
-    app: Any = Api(engine, config)  # its ASGI types are said more simply than the client's
+    app: Any = Api(engine, config, known)  # its ASGI types are said more simply than the client's
     with TestClient(app, base_url="http://127.0.0.1:8420") as client:
         yield client
 
 
 @pytest.fixture
-def locked(engine: MemoryEngine, config: Config) -> Iterator[TestClient[Any]]:
+def locked(engine: MemoryEngine, config: Config, known: House) -> Iterator[TestClient[Any]]:
     """Return a client of a door that wants the token `long-enough`."""
     server = msgspec.structs.replace(config.server, token="long-enough", host="0.0.0.0")
-    api: Any = Api(engine, msgspec.structs.replace(config, server=server))
+    api: Any = Api(engine, msgspec.structs.replace(config, server=server), known)
     with TestClient(api, base_url="http://holdfast.example") as client:
         yield client

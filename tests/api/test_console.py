@@ -13,6 +13,7 @@ from holdfast.api import Api
 from holdfast.api.console import Console
 from holdfast.config import Config
 from holdfast.testing.memory import MemoryEngine
+from holdfast.testing.people import nobody
 
 PAGE = "<!doctype html><title>Console</title>" + " " * 1000
 CODE = "export const answer = 42;" * 100
@@ -31,7 +32,7 @@ def bundle(tmp_path: Path) -> Path:
 @contextmanager
 def door(config: Config, folder: Path) -> Iterator[TestClient[Any]]:
     """Return a client that asks as a browser does, of a door with the bundle in `folder`."""
-    app: Any = Api(MemoryEngine(config.catalog), config, Console(folder))
+    app: Any = Api(MemoryEngine(config.catalog), config, nobody(config), Console(folder))
     with TestClient(app, base_url="http://127.0.0.1:8420") as client:
         client.headers["accept"] = "text/html,*/*;q=0.8"
         yield client

@@ -7,7 +7,8 @@ from litestar.testing import TestClient
 
 from holdfast.api.guard import Guard
 from holdfast.api.problem import Refused
-from holdfast.config import Server
+from holdfast.config import Config, Server
+from holdfast.testing.people import nobody
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,12 @@ def test_token_opens(locked: TestClient[Any]) -> None:
 )
 def test_host(host: str, *, passes: bool) -> None:
     """Without a token, only our own names pass: a page cannot rebind its name to loopback."""
-    guard = Guard(Server(allowed_hosts=("Known.example",)))
+    guard = Guard(Server(allowed_hosts=("Known.example",)), nobody(Config()).desk)
     if passes:
-        guard.check({b"host": host.encode()})
+        guard.check_page({b"host": host.encode()})
         return
     with pytest.raises(Refused) as caught:
-        guard.check({b"host": host.encode()})
+        guard.check_page({b"host": host.encode()})
     assert (caught.value.status, caught.value.code) == (403, "HOST_NOT_ALLOWED")
     assert "known.example" in str(caught.value.allowed)
 
@@ -81,13 +82,13 @@ def test_host(host: str, *, passes: bool) -> None:
 )
 def test_origin(origin: str, *, passes: bool) -> None:
     """Without a token, a page of another origin is refused, also one of another local port."""
-    guard = Guard(Server(allowed_hosts=("known.example",)))
+    guard = Guard(Server(allowed_hosts=("known.example",)), nobody(Config()).desk)
     headers = {b"host": b"localhost:8420", b"origin": origin.encode()}
     if passes:
-        guard.check(headers)
+        guard.check_page(headers)
         return
     with pytest.raises(Refused) as caught:
-        guard.check(headers)
+        guard.check_page(headers)
     assert (caught.value.status, caught.value.code) == (403, "ORIGIN_NOT_ALLOWED")
 
 

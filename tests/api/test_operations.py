@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from holdfast.model.operation import Outcome, Result
+from holdfast.testing.memory import MemoryEngine
+
 ORDER: dict[str, Any] = {"kind": "cancel", "q": "status:pending", "reason": "not wanted"}
 BODY = {"reason": "as agreed"}
 
@@ -45,11 +48,34 @@ def test_an_operation_is_started_and_shown(client: TestClient[Any]) -> None:
     assert (begun["actor"], begun["reason"], begun["remaining"]) == ("ann", "not wanted", 3)
     shown = client.get(f"/v1/operations/{begun['id']}")
     assert shown.json() == begun
-    assert shown.headers["etag"] == f'"{begun["revision"]}"'
+    assert shown.headers["etag"] == f'"{begun["tag"]}"'
     (line,) = client.get("/v1/audit", params={"subject": begun["id"]}).json()["items"]
     assert (line["action"], line["actor"]) == ("operation_start", "ann")
     results = client.get(f"/v1/operations/{begun['id']}/results").json()
     assert results == {"items": [], "next_cursor": None}
+
+
+def test_results_are_asked_for_by_outcome(client: TestClient[Any], engine: MemoryEngine) -> None:
+    """Some of the outcomes; a word that is none is refused with those that there are."""
+    name = start(client)["id"]
+    shelf: Any = engine.operations._store
+    told = (
+        Result("dlv_1", Outcome.DELIVERED, "", 1, 0),
+        Result("dlv_2", Outcome.FAILED, "", 1, 0),
+        Result("dlv_3", Outcome.SKIPPED, "GONE", 1, 0),
+    )
+    shelf._results[name] = {each.delivery_id: each for each in told}
+    for query, expected in (
+        ("", ["dlv_3", "dlv_2", "dlv_1"]),
+        ("?outcome=failed", ["dlv_2"]),
+        ("?outcome=skipped,delivered", ["dlv_3", "dlv_1"]),
+        ("?outcome=kept", []),
+    ):
+        found = client.get(f"/v1/operations/{name}/results{query}").json()
+        assert [each["delivery_id"] for each in found["items"]] == expected, query
+    refused = client.get(f"/v1/operations/{name}/results?outcome=failed,ok")
+    assert (refused.status_code, refused.json()["field"]) == (422, "outcome")
+    assert "delivered" in refused.json()["allowed"]
 
 
 def test_operations_are_listed_page_by_page(client: TestClient[Any]) -> None:
@@ -58,6 +84,23 @@ def test_operations_are_listed_page_by_page(client: TestClient[Any]) -> None:
     first = client.get("/v1/operations", params={"limit": 2}).json()
     rest = client.get("/v1/operations", params={"cursor": first["next_cursor"]}).json()
     assert [each["id"] for each in first["items"] + rest["items"]] == sorted(names, reverse=True)
+
+
+def test_what_runs_is_listed_by_itself(client: TestClient[Any]) -> None:
+    """However many ended since it was started."""
+    running = start(client)
+    paused = start(client)
+    client.post(f"/v1/operations/{paused['id']}/pause", json=BODY)
+    found = client.get("/v1/operations", params={"active": "true", "limit": 1}).json()["items"]
+    assert [each["id"] for each in found] == [running["id"]]
+
+
+def test_the_canary_that_was_asked_for_is_shown(client: TestClient[Any]) -> None:
+    """Also before it is drawn and after its gate; an operation without one says so."""
+    canary = {"size": 5, "bound": 0.5, "patience_seconds": 60.0}
+    begun = start(client, kind="redrive", q="status:dead", canary=canary)
+    assert begun["canary"] == canary
+    assert start(client)["canary"] is None
 
 
 def test_a_change_needs_the_present_state(client: TestClient[Any]) -> None:

@@ -12,12 +12,13 @@ from holdfast.api import Api, Metrics, serve
 from holdfast.config import Config
 from holdfast.errors import ConfigError
 from holdfast.testing.memory import MemoryEngine
+from holdfast.testing.people import nobody
 
 
 async def test_message_to_delivery(engine: MemoryEngine, config: Config) -> None:
     """A message goes in over TCP and its delivery can be looked at and cancelled."""
     async with (
-        serve(Api(engine, config), "127.0.0.1", 0) as url,
+        serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url,
         aiohttp.ClientSession(url) as session,
     ):
         async with session.post("/v1/flows/one/messages", json={"payload": {"a": 1}}) as answer:
@@ -40,7 +41,7 @@ async def test_batch(engine: MemoryEngine, config: Config) -> None:
     body = b"".join(b'{"payload": {"n": %d}}\n' % number for number in range(2500))
     headers = {"Content-Type": "application/x-ndjson"}
     async with (
-        serve(Api(engine, config), "127.0.0.1", 0) as url,
+        serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url,
         aiohttp.ClientSession(url) as session,
         session.post("/v1/flows/one/messages/batch", data=body, headers=headers) as answer,
     ):
@@ -53,7 +54,9 @@ async def test_batch(engine: MemoryEngine, config: Config) -> None:
 async def test_metrics_have_their_own_port(engine: MemoryEngine, config: Config) -> None:
     """The metrics are plain text on a second listener, behind the same guard (C21)."""
     async with (
-        serve(Metrics(engine, config), "127.0.0.1", 0, option="--metrics-port") as url,
+        serve(
+            Metrics(engine, config, nobody(config)), "127.0.0.1", 0, option="--metrics-port"
+        ) as url,
         aiohttp.ClientSession(url) as session,
     ):
         async with session.get("/metrics") as answer:
@@ -70,7 +73,7 @@ async def test_metrics_have_their_own_port(engine: MemoryEngine, config: Config)
 async def test_rebound_name_is_refused(engine: MemoryEngine, config: Config) -> None:
     """A browser that was lured to loopback under another name gets nothing."""
     async with (
-        serve(Api(engine, config), "127.0.0.1", 0) as url,
+        serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url,
         aiohttp.ClientSession(url) as session,
         session.get("/v1/flows", headers={"Host": "evil.example:8420"}) as answer,
     ):
@@ -88,7 +91,7 @@ async def test_taken_port(engine: MemoryEngine, config: Config) -> None:
         port = taken.getsockname()[1]
         words = rf"port {port} on 127\.0\.0\.1 is taken: .* use --port with another"
         with pytest.raises(ConfigError, match=words):
-            async with serve(Api(engine, config), "127.0.0.1", port):
+            async with serve(Api(engine, config, nobody(config)), "127.0.0.1", port):
                 pass
 
 
@@ -96,15 +99,15 @@ async def test_taken_port(engine: MemoryEngine, config: Config) -> None:
 async def test_bad_host(engine: MemoryEngine, config: Config, host: str) -> None:
     """An address that is not ours is a clear error."""
     with pytest.raises(ConfigError, match="cannot listen on"):
-        async with serve(Api(engine, config), host, 0):
+        async with serve(Api(engine, config, nobody(config)), host, 0):
             pass
 
 
 async def test_port_is_free_again(engine: MemoryEngine, config: Config) -> None:
     """After the block the port can be bound at once."""
-    async with serve(Api(engine, config), "127.0.0.1", 0) as url:
+    async with serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url:
         port = int(url.rpartition(":")[2])
-    async with serve(Api(engine, config), "127.0.0.1", port) as again:
+    async with serve(Api(engine, config, nobody(config)), "127.0.0.1", port) as again:
         assert again == url
 
 
@@ -126,7 +129,7 @@ async def test_shutdown_lets_requests_end(config: Config) -> None:
     engine = Slow(config.catalog)
     engine.started, engine.go = asyncio.Event(), asyncio.Event()
     async with aiohttp.ClientSession() as session:
-        async with serve(Api(engine, config), "127.0.0.1", 0) as url:
+        async with serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url:
             path = f"{url}/v1/flows/one/messages"
             asked = asyncio.create_task(session.post(path, json={"payload": {}}))
             await engine.started.wait()
@@ -138,7 +141,7 @@ async def test_shutdown_lets_requests_end(config: Config) -> None:
 
 async def test_caller_hangs_up(engine: MemoryEngine, config: Config) -> None:
     """A caller that goes away in the middle of its body leaves nothing behind."""
-    async with serve(Api(engine, config), "127.0.0.1", 0) as url:
+    async with serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url:
         host, port = url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         head = b"POST /v1/flows/one/messages HTTP/1.1\r\nHost: localhost\r\n"
@@ -151,7 +154,7 @@ async def test_caller_hangs_up(engine: MemoryEngine, config: Config) -> None:
 
 async def test_long_body_is_not_read(engine: MemoryEngine, config: Config) -> None:
     """A body that says it is too long is refused at once and the connection is closed."""
-    async with serve(Api(engine, config), "127.0.0.1", 0) as url:
+    async with serve(Api(engine, config, nobody(config)), "127.0.0.1", 0) as url:
         host, port = url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         head = b"POST /v1/flows/one/messages HTTP/1.1\r\nHost: localhost\r\n"

@@ -15,6 +15,7 @@ from holdfast.model.attempt import Attempt, Event, NextAction, Partner, Result, 
 from holdfast.model.stream import Topic
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.memory import MemoryEngine
+from holdfast.testing.people import nobody
 
 
 class Browser:
@@ -99,7 +100,7 @@ def test_a_browser_hears_what_happens(
     """Hello, the lanes, then words with ids; the headers keep caches and proxies out."""
 
     async def main() -> None:
-        browser = Browser(Api(engine, config))
+        browser = Browser(Api(engine, config, nobody(config)))
         await clock.pause(100)
         assert browser.status == 200
         assert browser.headers[b"content-type"] == b"text/event-stream"
@@ -129,7 +130,7 @@ def test_a_browser_goes_on_where_it_broke_off(
 
     async def main() -> None:
         engine.journal += [event(1), event(2), event(3)]
-        app = Api(engine, config)
+        app = Api(engine, config, nobody(config))
         place = {"last_event_id": "1"} if header else {}
         query = "topics=events" if header else "topics=events&after_id=1"
         browser = Browser(app, query, **place)
@@ -147,7 +148,7 @@ def test_a_browser_that_does_not_read_is_let_go(
     """Its request ends and leaves nothing behind, though it never took a byte."""
 
     async def main() -> None:
-        browser = Browser(Api(engine, config), "topics=events")
+        browser = Browser(Api(engine, config, nobody(config)), "topics=events")
         await clock.pause(100)
         browser.reads.clear()
         for position in range(1, WORDS_MAX + 5):
@@ -166,7 +167,7 @@ def test_a_stream_ends_with_a_word_when_holdfast_stops(
     """So that a browser comes back to the next process, and the server can end."""
 
     async def main() -> None:
-        browser = Browser(Api(engine, config))
+        browser = Browser(Api(engine, config, nobody(config)))
         await clock.pause(100)
         engine.broadcast.close()
         await browser.task
@@ -182,7 +183,7 @@ def test_one_listener_too_many_is_told_when_to_come_back(
     """503 with Retry-After and the way without a stream; the others go on."""
 
     async def main() -> None:
-        app = Api(engine, config)
+        app = Api(engine, config, nobody(config))
         browsers = [Browser(app) for _ in range(LISTENERS_MAX + 1)]
         await clock.pause(100)
         assert sorted(one.status for one in browsers) == [*[200] * LISTENERS_MAX, 503]
@@ -222,4 +223,4 @@ def test_a_stream_is_only_read_and_only_with_the_token(
     answer = client.post("/v1/stream")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert locked.get("/v1/stream").status_code == 401
-    assert len(set(Topic)) == 4
+    assert len(set(Topic)) == 5

@@ -68,7 +68,7 @@ def canned() -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = _serve  # noqa: N815  # the base class names them
+        do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815  # the base class names them
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -83,3 +83,6 @@ def test_results_come_as_lines_of_all_pages(canned: Canned, run: Run) -> None:
     canned.on(path, {"items": [{"delivery_id": "dlv_1"}], "next_cursor": None})
     code, out, _ = run("operations", "results", "opr_1", "--url", canned.url)
     assert (code, out) == (0, '{"delivery_id": "dlv_2"}\n{"delivery_id": "dlv_1"}\n')
+    wanted = ("--outcome", "failed,ended")
+    assert run("operations", "results", "opr_1", *wanted, "--url", canned.url)[0] == 0
+    assert canned.asked[-1][2]["outcome"] == "failed,ended"

@@ -14,6 +14,7 @@ WORKER: dict[str, Any] = {
     "host": "box",
     "pid": 71,
     "version": "1.2",
+    "configuration": 0,
     "started_at": "2026-01-31T08:00:00.000Z",
     "lease_until": "2026-01-31T08:00:10.000Z",
     "in_flight": 7,
@@ -23,6 +24,16 @@ WORKER: dict[str, Any] = {
     "share": 6,
     "leaving": False,
     "load": LOAD,
+}
+
+SPOOL: dict[str, Any] = {
+    "on": True,
+    "messages": 1700,
+    "bytes": 2 << 20,
+    "since": "2026-01-31T08:00:00.000Z",
+    "kept": 1,
+    "limit_bytes": 256 << 20,
+    "refusal": None,
 }
 
 
@@ -39,13 +50,55 @@ def test_overview(canned: Canned, run: Run) -> None:
         "active": 3,
         "lanes": {"closed": 3, "open": 1, "recovery": 0},
         "windows": [window(1, 200, 150, 12.4), window(5, 0, 0, None)],
+        "workers": [{"spool": None}, {"spool": SPOOL}],
     }
     canned.on("GET /v1/overview", found)
     code, out, _ = run("overview", "--url", canned.url)
     assert code == 0
     assert "1,234 waiting, 3 under way; lanes: 3 closed, 1 open" in out
+    assert "the store is away; 1,700 messages in the spool since " in out
+    assert "(2.0 of 256.0 MiB); 1 files of the spool" in out
     assert "75.0%" in out
     assert "12 ms" in out
+
+
+def test_the_overview_of_an_account_has_no_windows(canned: Canned, run: Run) -> None:
+    """What waits is told; an empty table is not."""
+    found = {"depth": 3, "active": 0, "lanes": {"closed": 1}, "windows": [], "workers": []}
+    canned.on("GET /v1/overview", found)
+    code, out, _ = run("overview", "--url", canned.url)
+    assert (code, out) == (0, "3 waiting, 0 under way; lanes: 1 closed\n")
+
+
+def test_workers_tell_of_their_spool(canned: Canned, run: Run) -> None:
+    """Also when it is empty: how much it takes; and why it takes nothing."""
+    empty = SPOOL | {"on": False, "messages": 0, "kept": 0}
+    shut = empty | {"refusal": "its disk is full"}
+    items = [
+        WORKER | {"name": name, "load": LOAD | {"spool": spool}}
+        for name, spool in (("one", SPOOL), ("two", empty), ("three", shut), ("four", None))
+    ]
+    canned.on("GET /v1/workers", {"items": items, "next_cursor": None})
+    _, out, _ = run("workers", "--url", canned.url)
+    first, second, third = out.splitlines()[5:]
+    assert first.startswith("one: the store is away; 1,700 messages in the spool since ")
+    assert second == "two: nothing in the spool, which takes 256.0 MiB"
+    assert third == "three: the spool takes nothing: its disk is full"
+
+
+def test_critical(canned: Canned, run: Run) -> None:
+    """How many at the least, of which priority, and each delivery."""
+    item = {"id": "dlv_1", "status": "dead", "recipient": "acme", "reason": "bad zip"}
+    found = {"items": [item], "priority": 8, "count": 10_000, "at_least": True}
+    canned.on("GET /v1/deliveries/critical", found)
+    options = ("--priority", "8", "--limit", "5")
+    code, out, _ = run("critical", *options, "--url", canned.url)
+    assert code == 0
+    assert canned.asked[-1][2] == {"priority": "8", "limit": "5"}
+    assert out.startswith("at least 10,000 of priority 8 or above fail\n")
+    assert "dlv_1" in out
+    assert "bad zip" in out
+    assert run("critical", "--priority", "10", "--url", canned.url)[0] == 2
 
 
 def test_workers(canned: Canned, run: Run) -> None:
@@ -56,12 +109,22 @@ def test_workers(canned: Canned, run: Run) -> None:
     canned.on("GET /v1/workers", {"items": items, "next_cursor": None})
     _, out, _ = run("workers", "--url", canned.url)
     late, single, leaving = out.splitlines()[1:]
-    assert late.split()[:5] == ["box:71", "3", "box", "71", "1.2"]
+    assert late.split()[:6] == ["box:71", "3", "box", "71", "1.2", "-"]
     assert "25%" in late
     assert "not heard of in time" in late
     assert "25%" not in single
     assert "owns everything" in single
     assert "leaving, " in leaving
+
+
+def test_workers_that_started_with_different_configurations(canned: Canned, run: Run) -> None:
+    """Which versions these are, and how to see what differs; one without a file is no other."""
+    items = [WORKER | {"configuration": number} for number in (7, 0, 5, 7)]
+    canned.on("GET /v1/workers", {"items": items, "next_cursor": None})
+    _, out, _ = run("workers", "--url", canned.url)
+    (line,) = out.splitlines()[5:]
+    assert line.startswith("workers started with versions 5 and 7 of the configuration: ")
+    assert "holdfast config diff 7 --against 5" in line
 
 
 def test_policy(canned: Canned, run: Run) -> None:
@@ -78,7 +141,11 @@ def test_policy(canned: Canned, run: Run) -> None:
 
 def test_json_is_the_answer_itself(canned: Canned, run: Run) -> None:
     """`--json` prints what the API said."""
-    for command, path in (("overview", "/v1/overview"), ("workers", "/v1/workers")):
+    for command, path in (
+        ("overview", "/v1/overview"),
+        ("workers", "/v1/workers"),
+        ("critical", "/v1/deliveries/critical"),
+    ):
         canned.on(f"GET {path}", b'{"x": 1}')
         assert run(command, "--json", "--url", canned.url)[1] == '{"x": 1}\n'
     canned.on("GET /v1/flows/leads", b'{"x": 2}')

@@ -111,11 +111,23 @@ def test_show_tells_the_timeline_and_why_it_waits(canned: Canned, run: Run) -> N
     )
     code, out, _ = run("show", DELIVERY["id"], "--url", canned.url)
     assert code == 0
+    assert "judged" not in out
     assert "waits for gate: breaker (5 failures in a row)" in out
     assert "2 attempts" in out
     assert out.index("  0 20") < out.index("  1 20")
     assert "[not counted]" in out
     assert "then retry at" in out
+
+
+def test_show_says_by_whose_word_it_goes_on(canned: Canned, run: Run) -> None:
+    """Who judged which group what, where that decided."""
+    word = {"group": "g1_a", "nature": "temporary", "actor": "ann\x1b[31m"}
+    canned.on(f"GET /v1/deliveries/{DELIVERY['id']}", DELIVERY)
+    canned.on(
+        f"GET /v1/deliveries/{DELIVERY['id']}/attempts", {"items": [ATTEMPT | {"judgement": word}]}
+    )
+    code, out, _ = run("show", DELIVERY["id"], "--url", canned.url)
+    assert (code, "judged g1_a temporary" in out, "\x1b[31m" in out) == (0, True, False)
 
 
 def test_show_names_every_closed_gate(canned: Canned, run: Run) -> None:

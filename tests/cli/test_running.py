@@ -98,6 +98,7 @@ def test_doctor_is_content_with_a_healthy_house(canned: Canned, run: Run, tmp_pa
     Vault.load(folder, create=True)
     canned.on("GET /readyz", {"status": "ready"})
     canned.on("GET /v1/recipients", {"items": []})
+    canned.on("GET /v1/workers", {"items": [{"configuration": 3}, {"configuration": 0}]})
     code, out, _ = run(
         *("doctor", "--json", "--config", configured(tmp_path)),
         *("--data", str(folder), "--url", canned.url),
@@ -106,7 +107,18 @@ def test_doctor_is_content_with_a_healthy_house(canned: Canned, run: Run, tmp_pa
     found = findings(out)
     assert set(found.values()) == {("ok", "")}
     wanted = {"python", "openssl", "sqlite", "clock", "configuration", "data folder", "keys"}
-    assert wanted | {"disk", "api", "api access"} == set(found)
+    assert wanted | {"disk", "api", "api access", "workers"} == set(found)
+
+
+def test_doctor_warns_of_workers_with_different_configurations(canned: Canned, run: Run) -> None:
+    """It names the command that shows what differs; that is no failure."""
+    canned.on("GET /readyz", {"status": "ready"})
+    canned.on("GET /v1/recipients", {"items": []})
+    canned.on("GET /v1/workers", {"items": [{"configuration": 3}, {"configuration": 2}]})
+    _, out, _ = run("doctor", "--json", "--url", canned.url)
+    level, advice = findings(out)["workers"]
+    assert level == "warn"
+    assert advice.startswith("holdfast config diff 3 --against 2")
 
 
 def test_doctor_says_what_to_do(run: Run, tmp_path: Path, canned: Canned) -> None:

@@ -2,18 +2,40 @@
 
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from holdfast.testing.browser import FLAGS, chromium, demo
 
-_SLOW_MS: Final = 20_000
+_SLOW_MS: Final = 60_000
 
 Call = Callable[..., Any]
 Open = Callable[..., Page]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the folder of the pictures."""
+    parser.addoption("--shots", help="folder where pictures of every page are kept")
+
+
+@pytest.fixture(scope="session")
+def shots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the pictures: `--shots`, or one that is thrown away."""
+    wanted: str | None = request.config.getoption("shots", None)
+    folder = Path(wanted) if wanted else tmp_path_factory.mktemp("shots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +45,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="session")
-def call(url: str) -> Call:
-    """Return a function that asks the API."""
+def asking(url: str) -> Call:
+    """Return a function that asks the API at an address."""
 
-    def ask(path: str, body: dict[str, object] | None = None) -> Any:
+    def ask(path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(url + path, data, headers)  # noqa: S310  # our own
@@ -37,9 +58,22 @@ def call(url: str) -> Call:
     return ask
 
 
+@pytest.fixture(scope="session")
+def ask_at() -> Callable[[str], Call]:
+    """Return a function that makes one that asks the API at an address."""
+    return asking
+
+
+@pytest.fixture(scope="session")
+def call(url: str) -> Call:
+    """Return a function that asks the demo's API."""
+    return asking(url)
+
+
 @pytest.fixture(scope="module")  # while it lives, no other test of the process can run a loop
 def browser() -> Iterator[Browser]:
     """Return Chromium, headless, with a profile of its own."""
+    expect.set_options(timeout=_SLOW_MS)
     with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=chromium(), args=[*FLAGS])
         yield running

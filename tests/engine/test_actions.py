@@ -180,6 +180,9 @@ def test_pause_and_resume() -> None:
             await rig.engine.actions.resume("acme", **BY)
             await rig.wait(1)
             assert len(await rig.deliveries(Status.DELIVERED)) == 10
+            resumed, paused = await rig.store.notes("acme", 10)
+            assert paused.detail == '{"paused":[null,"the partner asked"]}'
+            assert resumed.detail == '{"paused":["the partner asked",null]}'
 
     run(main(), rig.clock)
 
@@ -285,7 +288,7 @@ def test_what_was_not_seen_is_not_changed() -> None:
                 await actions.open_breaker("acme", seen=lane.tag, **BY)
             assert (await rig.engine.views.lane("acme")).breaker == "closed"
             await actions.resume("acme", seen=paused.tag, **BY)
-            assert len(await rig.engine.views.notes("acme", 10)) == 2
+            assert len(await rig.store.notes("acme", 10)) == 2
 
     run(main(), rig.clock)
 

@@ -148,7 +148,7 @@ def test_a_budget_that_is_off_counts_nothing() -> None:
     run(main(), rig.clock)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32))
 def test_no_number_of_restarts_lets_more_through(seed: int) -> None:
     """Crashes and clean stops in any order: ten retries, and one for each second, no more."""

@@ -358,7 +358,7 @@ def test_a_clean_restart_forgets_nothing_and_forfeits_nothing() -> None:
     run(main(), rig.clock)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_caps_hold_under_load_and_crashes(seed: int) -> None:
     """No seed, no concurrency and no crash lets more succeed in a period than its cap."""
@@ -433,7 +433,7 @@ def _within(stretches: Stretches, at: int) -> bool:
     return any(first <= (at - START) / 1000 < after for first, after in stretches)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_no_send_while_a_gate_is_closed_and_no_hold_costs_anything(seed: int) -> None:
     """Whatever the calendars: sends happen only while all are open; holds use nothing up."""

@@ -82,7 +82,7 @@ class World:
             self.count = CapCount(self.cap, "UTC", self.disk, self.now)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.integers(0, 2**32), maximum=st.sampled_from([1, 2, 7, 30, 200]))
 def test_what_a_partner_may_have_taken_stays_within_the_cap(seed: int, maximum: int) -> None:
     """Even if all that was under way at a crash has arrived, the cap holds (S1.94)."""

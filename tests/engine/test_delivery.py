@@ -1,5 +1,6 @@
 """The life of one delivery through the whole engine, in virtual time."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -233,3 +234,20 @@ def test_total_timeout_counts_active_time_only() -> None:
             assert len(rig.channel.sent) == 4  # after 10 + 20 + 40 s the next 80 s do not fit
 
     run(main(), rig.clock)
+
+
+def test_an_instant_before_all_time_is_past() -> None:
+    """A start of the year 11 means at once, an end of then means expired: no store refuses it."""
+    clock = VirtualClock()
+    rig = Rig(catalog(recipient()), always(200), clock=clock)
+    ancient = datetime(11, 3, 30, tzinfo=UTC)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(not_before=ancient)
+            await rig.send(expires_at=ancient)
+            await rig.wait(1)
+            found = sorted((each.status, each.code) for each in await rig.deliveries())
+            assert found == [(Status.DEAD, "EXPIRED"), (Status.DELIVERED, None)]
+
+    run(main(), clock)

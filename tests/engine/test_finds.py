@@ -10,10 +10,11 @@ import pytest
 
 from holdfast.engine.settings import EngineSettings
 from holdfast.errors import StoreError
+from holdfast.model.attempt import FailureClass
 from holdfast.model.delivery import Status
 from holdfast.store import DuePage, DueQuery
 from holdfast.stores.sqlite import SqliteStore
-from holdfast.testing.channel import Scripted, always
+from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import run
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
@@ -117,5 +118,26 @@ def test_what_a_person_discarded_stays_so_when_the_step_before_arrives_late() ->
             status = {each.recipient: each.status for each in await rig.deliveries()}
             assert status == {"a": Status.DELIVERED, "b": Status.DISCARDED}
             assert [request.recipient for _, request in rig.channel.sent] == ["a"]
+
+    run(main(), rig.clock)
+
+
+def test_what_timed_out_after_a_person_had_changed_it_stays_in_doubt() -> None:
+    """The try changes nothing else any more; a "duplicate" answer to the next one is understood."""
+    lost = Scripted(error=FailureClass.TIMEOUT, maybe_received=True, keeps=True, takes_ms=2_000)
+    rig = Rig(catalog(recipient()), in_order(lost, 409))
+
+    async def main() -> None:
+        async with running(rig):
+            (receipt,) = await rig.send()
+            await rig.wait(1)
+            later = rig.clock.now() + 5_000
+            await rig.engine.actions.reschedule(receipt.deliveries[0].id, later, **BY)
+            await rig.wait(2)
+            (waits,) = await rig.deliveries()
+            assert (waits.status, waits.in_doubt, waits.due_at) == (Status.PENDING, True, later)
+            await rig.wait(5)
+            (arrived,) = await rig.deliveries()
+            assert arrived.status is Status.DELIVERED
 
     run(main(), rig.clock)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from holdfast.access.sides import sides
 from holdfast.errors import Stale, Unanswered
 from holdfast.model.delivery import Status
-from holdfast.testing.channel import always
+from holdfast.model.worker import Order
+from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import run
 from holdfast.testing.crew import Crew, Hand, working
 from holdfast.testing.rig import catalog, recipient
@@ -55,6 +57,10 @@ def test_an_order_reaches_the_lane_of_another_worker() -> None:
             assert len(await team.deliveries(Status.DELIVERED)) == 2
             lines = [(each.action, each.actor) for each in await team.reader.notes("r0", 100)]
             assert lines.count(("pause", "ann")) == lines.count(("resume", "ann")) == 1
+            (pause,) = [
+                each for each in await team.reader.notes("r0", 100) if each.action == "pause"
+            ]
+            assert sides(pause)[0] == {"paused": None}
             assert team.database.orders == {}
 
     run(main(), team.clock)
@@ -79,6 +85,40 @@ def test_an_order_on_what_was_not_seen_changes_nothing() -> None:
     run(main(), team.clock)
 
 
+@pytest.mark.parametrize("asked", ["the zombie", "another worker"])
+def test_a_pause_that_a_lost_worker_cannot_write_is_never_called_done(asked: str) -> None:
+    """Who lost the lane passes it on to the new owner; an order it had taken stays unanswered."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            zombie, other = _owner_first(hands)
+            zombie.cut()
+            await team.send(other)
+            lane = zombie.engine.lane("r0")
+            if asked == "the zombie":
+                answer = zombie.spawn(zombie.engine.actions.pause("r0", **BY))
+            else:
+                order = Order("or_1", "r0", "pause", "ann", "test", team.clock.now())
+                zombie.engine.actions._steering._steer(lane, order, {"order": "or_1"})
+            await team.wait(LEASE_S + 3)
+            assert other.lanes == {"r0"}
+            zombie.mend()
+            await team.wait(8)
+            lines = [each.action for each in await team.reader.notes("r0", 100)]
+            if asked == "the zombie":
+                assert (await answer).paused == "test"
+                assert other.engine.lane("r0").state.paused == "test"
+                assert lines.count("pause") == 1
+            else:
+                assert other.engine.lane("r0").state.paused is None
+                assert "pause" not in lines
+
+    run(main(), team.clock)
+
+
 def test_an_order_that_nobody_takes_is_withdrawn() -> None:
     """The answer says that nothing changed, and it stays so when the owner is back."""
     team = crew(1)
@@ -97,6 +137,35 @@ def test_an_order_that_nobody_takes_is_withdrawn() -> None:
             await team.wait(5)
             assert owner.engine.lane("r0").state.paused is None
             assert team.database.orders == {}
+
+    run(main(), team.clock)
+
+
+def test_an_order_of_who_has_crashed_lapses() -> None:
+    """The next owner, later, does not do what nobody knows of any more; that is on record."""
+    team = crew(1)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            owner.crash()
+            other.spawn(other.engine.actions.pause("r0", **BY))
+            await team.wait(1)
+            assert team.database.orders
+            other.crash()
+            await team.wait(LEASE_S + 5)
+            third = await team.start("c")
+            await team.send(third)
+            await team.wait(5)
+            assert third.lanes == {"r0"}
+            assert third.engine.lane("r0").state.paused is None
+            assert team.database.orders == {}
+            lines = [(each.action, each.reason) for each in await team.reader.notes("r0", 100)]
+            assert ("lapsed", "pause: test") in lines
+            assert "pause" not in dict(lines)
+            assert len(third.channel.sent) == 1
 
     run(main(), team.clock)
 
@@ -160,6 +229,29 @@ def test_a_change_elsewhere_of_what_a_crashed_owner_may_have_sent_says_so() -> N
             asked = next(hand for hand in (other, third) if hand.engine.ownership.epoch != owns)
             done = await asked.spawn(asked.engine.actions.cancel(waits.deliveries[0].id, **BY))
             assert done.in_doubt
+
+    run(main(), team.clock)
+
+
+def test_a_change_within_the_lease_of_a_crashed_owner_keeps_its_doubt() -> None:
+    """Nobody knows yet that the owner crashed, nor that it had sent what is put off until later."""
+    answers = in_order(Scripted(200, takes_ms=30_000, keeps=True), 409)
+    team = Crew(catalog(recipient("r0", concurrency=2)), answers)
+
+    async def main() -> None:
+        async with working(team, "a", "b") as hands:
+            (receipt,) = await team.send(hands[0])
+            await team.wait(2)
+            owner, other = _owner_first(hands)
+            assert len(owner.channel.sent) == 1
+            owner.crash()
+            later = team.clock.now() + 30_000
+            actions = other.engine.actions
+            changed = await other.spawn(actions.reschedule(receipt.deliveries[0].id, later, **BY))
+            assert changed.in_doubt
+            await team.wait(35)
+            (arrived,) = await team.deliveries(Status.DELIVERED)
+            assert (arrived.id, len(other.channel.sent)) == (changed.id, 1)
 
     run(main(), team.clock)
 

@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.engine.limiter import Limiter
@@ -150,7 +150,6 @@ def test_one_limited_lane_slows_no_other() -> None:
     run(main(), rig.clock)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(("take", "begin", "drop", "save", "land", "crash")),
                        st.integers(0, 400_000)), max_size=150),

@@ -10,7 +10,8 @@ import pytest
 from holdfast.errors import Overloaded, StoreFull
 from holdfast.model.delivery import Status
 from holdfast.model.policy import PolicySettings
-from holdfast.store import Batch, Committed, Space
+from holdfast.shelf import Space
+from holdfast.store import Batch, Committed
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import VirtualClock, run
@@ -30,6 +31,8 @@ class SmallDisk(SqliteStore):
     takes_ms = 0
     """How long a commit takes."""
     clock: VirtualClock
+    changes = 0
+    """Transitions that were asked for."""
 
     async def commit(self, batch: Batch) -> Committed:
         """Write unless there is no room."""
@@ -37,6 +40,7 @@ class SmallDisk(SqliteStore):
             await self.clock.pause(self.takes_ms)
         if not self.writable:
             raise StoreFull("no space is left")
+        self.changes += len(batch.transitions)
         return await super().commit(batch)
 
     async def space(self) -> Space:
@@ -297,15 +301,18 @@ def killed(rig: Rig, keep: Callable[[asyncio.Task[None]], bool] = lambda _: Fals
 
 
 def test_a_payload_that_kills_its_worker_is_known_after_three_crashes() -> None:
-    """Design 4: claims are written after a crash; the third end makes it WORKER_CRASH."""
+    """Claims are written after the first crash; the third one makes it WORKER_CRASH.
+
+    Before the last one it waits until its worker has lived for ten seconds.
+    """
     rig = Rig(catalog(recipient(concurrency=1)), always(200, takes_ms=5000))
 
     async def main() -> None:
-        for _ in range(5):
+        for lives_s in (2, 2, 12):
             await rig.engine.start()
             if not await rig.deliveries():
                 await rig.send(3)
-            await rig.wait(2)  # in the middle of the first send
+            await rig.wait(lives_s)  # in the middle of the first send
             killed(rig)
             await rig.wait(0.1)
             rig.again()
@@ -338,16 +345,40 @@ def test_after_a_crash_only_what_was_unsettled_goes_out_again() -> None:
     run(main(), rig.clock)
 
 
+def test_workers_that_end_for_another_reason_convict_nobody() -> None:
+    """Killed every two seconds: what was on its way twice waits until a worker lives for ten."""
+    rig = Rig(catalog(recipient(concurrency=4)), always(200, takes_ms=1500))
+
+    async def main() -> None:
+        for number in range(12):
+            await rig.engine.start()
+            if not number:
+                await rig.send(40)
+            await rig.wait(2)
+            killed(rig)
+            await rig.wait(0.1)
+            rig.again()
+        async with running(rig):
+            await rig.wait(1)
+            suspects = [d for d in await rig.deliveries() if d.hold_gate == "suspect"]
+            assert suspects
+            assert (await rig.engine.views.why(suspects[0]))[0].gate == "suspect"
+            await rig.wait(60)
+            assert {d.status for d in await rig.deliveries()} == {Status.DELIVERED}
+
+    run(main(), rig.clock)
+
+
 def test_a_crash_takes_no_other_delivery_with_it() -> None:
     """Of many in flight at crash after crash, only one that is alone at the last is a suspect."""
     rig = Rig(catalog(recipient(concurrency=16)), always(200, takes_ms=5000))
 
     async def main() -> None:
-        for _ in range(4):
+        for lives_s in (2, 2, 12):
             await rig.engine.start()
             if not await rig.deliveries():
                 await rig.send(16)
-            await rig.wait(2)
+            await rig.wait(lives_s)
             killed(rig)
             await rig.wait(0.1)
             rig.again()
@@ -409,5 +440,22 @@ def test_a_wall_clock_that_is_set_back_stalls_no_loop() -> None:
             await rig.wait(8)
             (found,) = await rig.deliveries()
             assert (found.status, found.code) == (Status.DEAD, "EXPIRED")
+
+    run(main(), rig.clock)
+
+
+def test_an_end_that_waits_to_be_written_is_asked_for_once() -> None:
+    """A writer that is behind is not told every second what it has not written yet."""
+    rig = Rig(catalog(recipient(), policy=PolicySettings(max_age=5.0)), always(200))
+    store = on_small_disk(rig)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.engine.actions.pause("acme", **BY)
+            await rig.send(count=3)
+            store.takes_ms = 10_000
+            await rig.wait(40)
+            assert {each.code for each in await rig.deliveries()} == {"EXPIRED"}
+            assert store.changes == 3
 
     run(main(), rig.clock)

@@ -126,6 +126,9 @@ def test_a_canary_goes_first_and_the_rest_follows_faster_and_faster() -> None:
             await rig.wait(7)
             slow = await now(rig, begun)
             assert slow.stage is Stage.MAIN
+            (note, _) = await rig.store.notes(begun.id, 10)
+            assert (note.action, note.actor) == ("operation_promote", "engine")
+            assert "of 20 were delivered; success is surely above 8" in note.reason
             assert 20 < slow.tallies.changed < 35
             await rig.wait(60)
             done = await now(rig, begun)
@@ -243,7 +246,7 @@ def test_the_rate_and_the_number_without_outcome_are_kept() -> None:
 
 
 def test_people_pause_resume_and_cancel() -> None:
-    """Each needs a reason and the present revision, where one is given."""
+    """Each needs a reason and the state that was seen, where one is given; progress is none."""
     rig = Rig(catalog(steady()), healed(30))
 
     async def main() -> None:
@@ -253,10 +256,11 @@ def test_people_pause_resume_and_cancel() -> None:
             begun = await start(rig, Kind.REDRIVE, "status:dead", rate=2.0)
             await rig.wait(2)
             with pytest.raises(Stale):
-                await desk.pause(begun.id, seen=begun.revision, **BY)
+                await desk.pause(begun.id, seen="running-1", **BY)
             with pytest.raises(InvalidInput):
                 await desk.pause(begun.id, actor="ann", reason=" ")
-            paused = await desk.pause(begun.id, actor="ann", reason="a\x00b")
+            assert (await now(rig, begun)).revision > begun.revision
+            paused = await desk.pause(begun.id, actor="ann", reason="a\x00b", seen=begun.tag)
             assert (paused.state, paused.why) == (State.PAUSED, "ann: a\ufffdb")
             await rig.wait(60)
             assert (await now(rig, begun)).tallies.changed == paused.tallies.changed < 30

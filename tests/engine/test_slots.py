@@ -7,7 +7,8 @@ import pytest
 
 from holdfast.engine.cores import cores
 from holdfast.engine.settings import EngineSettings
-from holdfast.testing.channel import always
+from holdfast.model.delivery import Status
+from holdfast.testing.channel import Scripted, always
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
@@ -39,6 +40,51 @@ def test_slots_double_while_work_waits() -> None:
             assert it.engine.dispatcher.slots.short
             assert "holdfast_slots 256.0" in it.engine.views.metrics()
             assert "holdfast_slots_short 1.0" in it.engine.views.metrics()
+
+    run(main(), it.clock)
+
+
+def test_what_waits_stays_in_the_store_until_it_is_wanted() -> None:
+    """However much waits, a worker holds no more than its buffers, and urgent goes first."""
+    it = Rig(
+        catalog(recipient("down"), recipient("slow", concurrency=2)),
+        lambda request, _: Scripted(503 if request.recipient == "down" else 200, takes_ms=20),
+        settings=EngineSettings(buffer_rows=8, buffer_total=12),
+    )
+    held: list[int] = []
+
+    async def main() -> None:
+        async with running(it):
+            await it.send(400)
+            (urgent,) = await it.send(priority=9)
+            while it.channel.received.total() < 401:
+                held.append(it.engine.dispatcher.buffered + it.engine.dispatcher.unsettled)
+                await it.wait(0.02)
+            to_slow = [each.message_id for _, each in it.channel.sent if each.recipient == "slow"]
+            assert to_slow.index(urgent.message_id) < 20
+            waits = await it.deliveries(Status.PENDING)
+            assert sum(each.recipient == "down" for each in waits) == 401
+
+    run(main(), it.clock)
+    assert max(held) <= 40
+
+
+def test_the_limit_changes_while_it_runs() -> None:
+    """Fewer: nothing new goes out until so few are under way; more: at once (S5.45)."""
+    it = rig(takes_ms=1_000)
+
+    async def main() -> None:
+        async with running(it):
+            await it.send(2_000)
+            await it.wait(0.5)
+            assert it.engine.dispatcher.unsettled == 256
+            it.engine.dispatcher.resize(2)
+            await it.wait(1.3)
+            assert it.engine.dispatcher.unsettled == 2
+            assert (await it.engine.views.overview()).workers[0].slots == 2
+            it.engine.dispatcher.resize(64)
+            await it.wait(0.5)
+            assert it.engine.dispatcher.unsettled == 64
 
     run(main(), it.clock)
 

@@ -233,3 +233,55 @@ def test_no_more_than_the_quota_and_never_far_ahead(r: int, t: int, gaps: list[i
 def test_refusals_are_asked_ever_more_rarely() -> None:
     """0, 1, 2, 4 ... 60 seconds."""
     assert [floor_ms(n) for n in (1, 2, 3, 4, 99)] == [0, 1000, 2000, 4000, 60_000]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("retries", [1, 3])
+def test_a_partner_that_is_down_is_not_probed_before_it_asked_for(mode: str, retries: int) -> None:
+    """503 with Retry-After: neither the breaker's probes nor a delivery's death overrule it."""
+    asked: list[int] = []
+
+    def answer(_: Request, now: int) -> Scripted:
+        asked.append(now)
+        return Scripted(503, takes_ms=5, headers={"retry-after": "600"})
+
+    policy = PolicySettings(max_retries=retries)
+    rig = Rig(catalog(recipient(breaker=MODES[mode], concurrency=1), policy=policy), answer)
+
+    async def main() -> None:
+        async with running(rig):
+            for _ in range(4):
+                await rig.send()
+                await rig.wait(640)
+
+    run(main(), rig.clock)
+    assert len(asked) >= 3
+    assert all(later - earlier >= 600_000 for earlier, later in itertools.pairwise(asked))
+
+
+@pytest.mark.parametrize(("crash_ms", "heard"), [(1, False), (399, False), (401, True)])
+def test_a_crash_forgets_no_retry_after_that_was_heard(crash_ms: int, *, heard: bool) -> None:
+    """It is on disk with the settlement; of an answer that the crash cut off nobody knows."""
+    asked = START + 400 + 7_000
+
+    def answer(_: Request, now: int) -> Scripted:
+        if now == START:
+            return Scripted(429, takes_ms=400, headers={"retry-after": "7"})
+        return Scripted(200)
+
+    rig = Rig(catalog(recipient(breaker=NO_BREAKER)), answer)
+
+    async def main() -> None:
+        await rig.engine.start()
+        await rig.send()
+        await rig.wait(crash_ms / 1000)
+        await rig.crash()
+        async with running(rig):
+            await rig.send()  # only the lane knows that this one must wait, too
+            await rig.wait(30)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 2
+
+    run(main(), rig.clock)
+    first, again, last = [at for at, _ in rig.channel.sent]
+    assert first == START
+    assert (again > asked) if heard else (last <= START + crash_ms + 2)

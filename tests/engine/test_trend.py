@@ -127,15 +127,37 @@ def test_the_overview_shows_the_engine() -> None:
             await rig.send()
             await rig.send()
             await rig.wait(1.5)
-            seen = rig.engine.views.overview()
+            seen = await rig.engine.views.overview()
             assert (seen.depth, seen.lanes["closed"], seen.active) == (1, 1, 0)
             assert seen.by_priority == {"high": 0, "normal": 1, "low": 0}
             await rig.wait(4)
-            (worker,) = rig.engine.views.overview().workers
+            (worker,) = (await rig.engine.views.overview()).workers
             assert (worker.epoch, worker.ready, worker.held, worker.slots) == (1, True, None, 512)
-            minute = rig.engine.views.overview().windows[0]
+            minute = (await rig.engine.views.overview()).windows[0]
             assert (minute.accepted, minute.successes) == (2, 1)
             assert minute.failures == {"server": minute.tries - 1}
+
+    run(scenario(), rig.clock)
+
+
+def test_each_lane_counts_by_priority() -> None:
+    """What waits in a lane, as its counters in the store have it."""
+    rig = Rig(catalog(recipient("acme"), recipient("beta")), in_order(200))
+
+    async def scenario() -> None:
+        async with running(rig):
+            for name in ("acme", "beta"):
+                await rig.engine.actions.pause(name, actor="ann", reason="to see it wait")
+            for priority in (9, 7, 5, 0):
+                await rig.send(priority=priority)
+            lanes = await rig.engine.views.lanes()
+            assert [lane.recipient for lane in lanes] == ["acme", "beta"]
+            for lane in lanes:
+                assert lane.by_priority == {"high": 2, "normal": 1, "low": 1}
+                stored = (await rig.store.counts())[lane.recipient]
+                assert (stored.high, stored.normal, stored.low) == (2, 1, 1)
+            one = await rig.engine.views.lane("acme")
+            assert one.by_priority == lanes[0].by_priority
 
     run(scenario(), rig.clock)
 

@@ -78,6 +78,24 @@ def test_a_broken_off_run_goes_on(tmp_path: Path) -> None:
     assert tables(tmp_path) == page
 
 
+@pytest.mark.slow
+def test_one_scenario_is_measured_again_and_the_rest_stays(tmp_path: Path) -> None:
+    """The page says so, and keeps its alarms and the machine that it was measured on."""
+    assert table(tmp_path, "--sends", "100000", "--real-seeds", "0").returncode == 0
+    place = tmp_path / "docs/found/lab.json"
+    old = json.loads(place.read_text())
+    assert "Measured again" not in (tmp_path / "docs/found.md").read_text()
+    assert table(tmp_path, "--again").returncode == 0
+    new = json.loads(place.read_text())
+    assert (new["alarms"], new["machine"]) == (old["alarms"], old["machine"])
+    assert new["comparisons"] == old["comparisons"]
+    assert list(new["renewed"]) == ["S2"]
+    assert (
+        "Measured again after a change that concerns them: S2 "
+        in (tmp_path / "docs/found.md").read_text()
+    )
+
+
 def tables(folder: Path) -> list[str]:
     """Return the rows of the page that do not depend on the time a run took."""
     lines = (folder / "docs/found.md").read_text().splitlines()

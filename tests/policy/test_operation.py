@@ -73,7 +73,7 @@ def test_a_canary_is_drawn_first() -> None:
 
 def test_the_gate_opens_as_soon_as_the_rest_cannot_close_it() -> None:
     """19 of 20 delivered are enough, whatever becomes of the last."""
-    assert decide(with_(AT_GATE, delivered=19), Seen(1), NOW) == Promote()
+    assert isinstance(decide(with_(AT_GATE, delivered=19), Seen(1), NOW), Promote)
     assert isinstance(decide(with_(AT_GATE, delivered=18), Seen(2), NOW), Wait)
 
 
@@ -93,20 +93,20 @@ def test_what_takes_too_long_has_failed() -> None:
 
 def test_what_others_ended_does_not_count() -> None:
     """A delivery that a person discarded meanwhile says nothing about the partner."""
-    assert decide(with_(AT_GATE, delivered=16, ended=4), Seen(), NOW) == Promote()
+    assert isinstance(decide(with_(AT_GATE, delivered=16, ended=4), Seen(), NOW), Promote)
     assert isinstance(decide(with_(AT_GATE, ended=20), Seen(), NOW), Halt)
 
 
 def test_without_anything_to_try_it_goes_on() -> None:
     """An empty sample proves nothing and stops nothing: all were skipped, or none is there."""
-    assert decide(with_(AT_GATE, changed=0), Seen(), NOW) == Promote()
+    assert isinstance(decide(with_(AT_GATE, changed=0), Seen(), NOW), Promote)
 
 
 def test_a_second_canary_is_judged_by_itself() -> None:
     """Outcomes of the first do not count for it."""
     before = Tallies(changed=20, delivered=2, failed=18)
     again = with_(AT_GATE, changed=40, delivered=21, failed=18, before_gate=before)
-    assert decide(again, Seen(1), NOW) == Promote()
+    assert isinstance(decide(again, Seen(1), NOW), Promote)
 
 
 def test_it_waits_for_its_rate_and_for_room() -> None:

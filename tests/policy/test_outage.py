@@ -103,7 +103,6 @@ def backwards(share: float, age_ms: float, value: float, half_life_s: float, cos
     return best[0]
 
 
-@settings(deadline=None)
 @given(
     share=st.floats(0, 1),
     age=st.floats(0, 29 * DAY),

@@ -11,7 +11,8 @@ DO $$ BEGIN
 IF to_regclass('holdfast.owner') IS NOT NULL THEN
     TRUNCATE holdfast.messages, holdfast.deliveries, holdfast.attempts, holdfast.snapshots,
         holdfast.lanes, holdfast.workers, holdfast.counters, holdfast.notes, holdfast.documents,
-        holdfast.search_tokens, holdfast.operations, holdfast.operation_results;
+        holdfast.search_tokens, holdfast.operations, holdfast.operation_results,
+        holdfast.access_records, holdfast.failure_groups, holdfast.failure_buckets;
     UPDATE holdfast.owner SET epoch = 0, shift = 0;
 END IF;
 END $$
@@ -33,9 +34,10 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> str:
-    """Return the address of a database without a store."""
-    return postgres.empty()
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """Return the address of a database without a store; what becomes of it is nobody's after."""
+    yield postgres.empty()
+    postgres.empty()
 
 
 @pytest.fixture

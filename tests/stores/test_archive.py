@@ -16,6 +16,7 @@ from holdfast.model.archive import Archive
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import Verb
 from holdfast.model.lane import LaneState
+from holdfast.model.operation import State
 from holdfast.model.search import Search
 from holdfast.store import Accept, EventQuery, Note, Snapshot, Store
 from holdfast.stores.postgres import PostgresStore
@@ -24,6 +25,7 @@ from holdfast.stores.sqlite import SqliteStore, archive, opening
 from holdfast.stores.sqlite.sql import migrations
 from holdfast.testing.postgres import PostgresServer
 from holdfast.testing.store_suite.case import NOW, Case
+from holdfast.testing.store_suite.operating import operation, saved
 
 NOTE = Note(NOW, "ada", "restore", "store", "the disk is gone")
 
@@ -229,6 +231,30 @@ async def test_the_heir_is_careful(place: Place, case: Case, tmp_path: Path) -> 
         assert [each.epoch for each in (await store.survey()).members] == [ownership.epoch]
     finally:
         await store.close()
+
+
+async def test_operations_of_the_lost_store_wait_for_a_person(
+    place: Place, case: Case, tmp_path: Path
+) -> None:
+    """What ran on after the backup is not known: they are paused, and the audit journal says so."""
+    running = await saved(case, operation(1))
+    paused = await saved(case, operation(2, state=State.PAUSED, why="ann: wait"))
+    undoing = await saved(case, operation(3, state=State.UNDOING))
+    await case.store.close()
+    await place.backup(tmp_path / "b")
+    await place.lose()
+    await place.restore(tmp_path / "b")
+    store = await place.open()
+    found = await store.operation(running.id)
+    assert found is not None
+    assert (found.state, found.revision) == (State.PAUSED, running.revision + 1)
+    assert found.why is not None
+    assert "restored" in found.why
+    assert await store.operation(paused.id) == paused
+    assert await store.operations(active=True) == [undoing]
+    (note, _) = await store.notes(NOTE.subject, 10)
+    assert (note.action, note.detail) == ("operations_pause", "1")
+    await store.close()
 
 
 async def test_positions_go_on_above_those_that_were_lost(

@@ -18,7 +18,7 @@ from holdfast.errors import InvalidInput, StoreBusy, StoreFull, StoreMismatch
 from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.search import Search
 from holdfast.store import Accept, Batch, Pruned, Retention
-from holdfast.stores.planning.searching import WALKS
+from holdfast.stores.planning.searching import AMONG, BY_GROUPS, WALKS
 from holdfast.stores.sqlite import SqliteStore, opening, pruning
 from holdfast.stores.sqlite.sql import Bulk, migrations, sql
 from holdfast.stores.sqlite.store import WAL_PAGES
@@ -173,7 +173,8 @@ def _shape(connection: apsw.Connection) -> list[tuple[str, ...]]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.sub(r"--.*", "", text).split())
+    text = " ".join(re.sub(r"--.*", "", text).split())
+    return re.sub(r" ([,)])", r"\1", text)  # a column that was added has a blank before its comma
 
 
 def test_the_schema_is_what_the_migrations_make() -> None:
@@ -203,19 +204,37 @@ def _texts(file: Path) -> list[str]:
     names = set(re.findall(r"-- \?(\w+)$", file.read_text(), re.MULTILINE))
     if not names:
         return [sql(file.stem)]
+    if "forward" in names:
+        return _both_ways(file.stem, names - {"forward", "backward"})
     walks = {walk for walk, _ in WALKS}
-    rest = names - walks - {"deliveries", "page", "count"}
-    few = {"by_id", "by_message"} if file.stem == "search_floor" else set()
-    return [
+    if not names & walks:
+        return [sql(file.stem), sql(file.stem, frozenset(names))]
+    rest = names - walks - {"deliveries", "page", "count", "grouped", *AMONG.values(), BY_GROUPS}
+    few = {"by_id", "by_message", "by_parent"} if file.stem == "search_floor" else set()
+    tally = {BY_GROUPS, "deliveries", "grouped"} if file.stem == "search" else set()
+    more = (set[str](), rest | set(AMONG.values()))
+    grouped = [sql(file.stem, frozenset(tally | each)) for each in more if tally]
+    return grouped + [
         sql(file.stem, frozenset({walk, "by_token" if walk == "by_token" else "deliveries", *more}))
         for walk in walks - few
         for more in (("page",), ("count",), ("page", *rest), ("count", *rest))
     ]
 
 
+def _both_ways(name: str, names: set[str]) -> list[str]:
+    """Return a query in both directions, by each walk it has, alone and with everything else."""
+    walks = {each for each in names if each.startswith("by_")}
+    return [
+        sql(name, frozenset({way, *walk, *rest}))
+        for way in ("forward", "backward")
+        for walk in ([{each} for each in walks] or [set[str]()])
+        for rest in (set[str](), names - walks)
+    ]
+
+
 @pytest.mark.parametrize("name", ["search", "search_floor"])
 def test_searches_walk_down_the_index_of_their_walk(name: str) -> None:
-    """No form scans a table, and only walks of a few rows sort what they find."""
+    """No form scans a table or walks twice, and only walks of a few rows sort what they find."""
     connection = apsw.Connection(":memory:")
     opening.migrate(connection)
     for text in _texts(QUERIES / f"{name}.sql"):
@@ -223,8 +242,10 @@ def test_searches_walk_down_the_index_of_their_walk(name: str) -> None:
         steps = [step for *_, step in connection.execute("EXPLAIN QUERY PLAN " + text, values)]
         scans = [step for step in steps if re.match(r"SCAN (t|k|m|deliveries|messages)\b", step)]
         few = "message_id IN (SELECT value FROM json_each(:driver))" in text
+        few = few or "group_rows" in text  # the groups themselves are few
         sorts = [step for step in steps if "ORDER BY" in step and "group_concat" not in step]
         assert (scans, sorts) == ([], sorts if few else []), (text, steps)
+        assert sum(step.startswith("SEARCH t ") for step in steps) == 1, (text, steps)
     connection.close()
 
 
@@ -244,6 +265,35 @@ def test_no_frequent_query_scans_a_table(name: str) -> None:
         if re.match(r"SCAN (deliveries|messages|payloads|attempts|d|m)\b", step)
     ]
     assert scans == []
+    connection.close()
+
+
+FAILING = "f EXISTS USING COVERING INDEX deliveries_group"
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "walks"),
+    [
+        ("critical", (), ["t USING COVERING INDEX deliveries_failing (priority>?"]),
+        ("critical_account", (), ["t USING COVERING INDEX deliveries_failing_account (account=?"]),
+        ("alerts", (), ["g USING INDEX failure_groups_alert (<expr>>?", FAILING]),
+        ("alerts", ("scope",), ["g USING INDEX failure_groups_account (account=?", FAILING]),
+    ],
+)
+def test_the_overview_walks_down_an_index(
+    name: str, scope: tuple[str, ...], walks: list[str]
+) -> None:
+    """No table is scanned, the walk is in the order that is wanted, and its rows tell enough."""
+    connection = apsw.Connection(":memory:")
+    opening.migrate(connection)
+    text = sql(name, frozenset(scope))
+    values = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    plan = [step for *_, step in connection.execute("EXPLAIN QUERY PLAN " + text, values)]
+    assert not [
+        step for step in plan if re.match(r"SCAN (t|g|d|r|deliveries|failure_groups)\b", step)
+    ]
+    for walk in walks:
+        assert sum(step.startswith(f"SEARCH {walk}") for step in plan) == 1, plan
     connection.close()
 
 
@@ -367,14 +417,14 @@ async def test_what_is_pending_again_since_it_was_looked_up_is_not_pruned(path: 
     case = Case(store, await store.join(NOW))
     dead = await case.change(await case.take(), Verb.DIE)
     connection = store.abandon()
-    places = pruning.candidates(connection, "payloads", NOW + 1, 10)
-    assert places == pruning.candidates(connection, "rows", NOW + 1, 10)
+    places, _ = pruning.payloads(connection, NOW + 1, 0, 10)
+    assert places == pruning.rows(connection, NOW + 1, 10)
     assert len(places) == 1
     await case.change(dead, Verb.REDRIVE)
     assert pruning.prune_payloads(connection, places, NOW + 1) == 0
     assert pruning.prune_rows(connection, places, NOW + 1) == 0
-    assert pruning.candidates(connection, "payloads", NOW + 1, 10) == []
-    assert pruning.candidates(connection, "rows", NOW + 1, 10) == []
+    assert pruning.payloads(connection, NOW + 1, 0, 10) == ([], None)
+    assert pruning.rows(connection, NOW + 1, 10) == []
     await store.close()
 
 

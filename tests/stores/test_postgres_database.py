@@ -14,7 +14,7 @@ from holdfast.model.attempt import Result
 from holdfast.model.delivery import Verb
 from holdfast.model.lane import LaneState
 from holdfast.store import Accept, EventQuery, Pruned, Retention
-from holdfast.stores.planning.searching import WALKS
+from holdfast.stores.planning.searching import AMONG, BY_GROUPS, EVERY, WALKS
 from holdfast.stores.postgres import PostgresStore, opening, sql
 from holdfast.stores.postgres.address import parse
 from holdfast.testing.postgres import PostgresServer
@@ -108,9 +108,13 @@ def _filters(path: Path) -> list[frozenset[str]]:
 def _searches(stem: str, names: set[str]) -> list[frozenset[str]]:
     """Return every walk with nothing else, and with everything else, that may be asked."""
     walks = {walk for walk, _ in WALKS}
-    parts = {"deliveries", "page", "count"}
+    parts = {"deliveries", "page", "count", "grouped", *AMONG.values(), BY_GROUPS, EVERY}
     found = []
-    for walk in walks - ({"by_id", "by_message"} if stem == "search_floor" else set()):
+    if stem == "search":
+        tally = {BY_GROUPS, "deliveries", "grouped"}
+        more = names - walks - parts | set(AMONG.values())
+        found += [frozenset(tally | each) for each in (set(), {EVERY}, more)]
+    for walk in walks - ({"by_id", "by_message", "by_parent"} if stem == "search_floor" else set()):
         table = walk if walk == "by_token" else "deliveries"
         for what in ("page", "count"):
             found += [frozenset({walk, table, what, *rest}) for rest in ((), names - walks - parts)]
@@ -126,7 +130,8 @@ def _texts() -> list[tuple[str, str]]:
             if "fence" not in text:
                 found.append((path.stem, text))
     found += [
-        (name, sql._writing(((name, False),)).text) for name in ("append_attempts", "save_lanes")
+        (name, sql._writing(((name, False),)).text)
+        for name in ("append_attempts", "save_lanes", "sight_groups", "change_group")
     ]
     return found
 

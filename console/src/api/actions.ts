@@ -1,6 +1,7 @@
 /** What a person may do to what was shown: it is done only if nobody was faster (If-Match). */
 
 import { client, unwrap } from "./client";
+import type { components } from "./schema";
 import type { Delivery, Recipient } from "./types";
 
 /** A delivery as it was seen. */
@@ -8,9 +9,20 @@ export type SeenDelivery = Pick<Delivery, "id" | "revision">;
 /** A lane as it was seen. */
 export type SeenLane = Pick<Recipient, "recipient" | "tag">;
 
+/** What holds for one delivery only. */
+export type Override = Omit<components["schemas"]["Redrive"], "reason">;
+
+/** What shows that a recipient has it. */
+export interface Proof {
+  reference?: string;
+  proof?: string;
+  file?: string;
+  sha256?: string;
+}
+
 const message = (id: string) => ({ path: { message_id: id } });
 
-function delivery({ id, revision }: SeenDelivery) {
+export function seenDelivery({ id, revision }: SeenDelivery) {
   return { params: { path: { delivery_id: id } }, headers: { "If-Match": `"${revision}"` } };
 }
 
@@ -19,33 +31,42 @@ function lane({ recipient, tag }: SeenLane) {
 }
 
 export const act = {
-  redrive: (seen: SeenDelivery, reason: string, endpoint?: string) =>
+  redrive: (seen: SeenDelivery, reason: string, override: Override) =>
     unwrap(
       client.POST("/v1/deliveries/{delivery_id}/redrive", {
-        ...delivery(seen),
-        body: { reason, ...(endpoint && { endpoint }) },
+        ...seenDelivery(seen),
+        body: { reason, ...override },
       }),
     ),
   cancel: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/cancel", { ...delivery(seen), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/cancel", {
+        ...seenDelivery(seen),
+        body: { reason },
+      }),
     ),
   discard: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/discard", { ...delivery(seen), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/discard", {
+        ...seenDelivery(seen),
+        body: { reason },
+      }),
     ),
   undo: (seen: SeenDelivery, reason: string) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/undo", { ...delivery(seen), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/undo", { ...seenDelivery(seen), body: { reason } }),
     ),
-  prove: (seen: SeenDelivery, reason: string) =>
+  prove: (seen: SeenDelivery, reason: string, proof: Proof) =>
     unwrap(
-      client.POST("/v1/deliveries/{delivery_id}/prove", { ...delivery(seen), body: { reason } }),
+      client.POST("/v1/deliveries/{delivery_id}/prove", {
+        ...seenDelivery(seen),
+        body: { reason, ...proof },
+      }),
     ),
   reschedule: (seen: SeenDelivery, reason: string, at: string) =>
     unwrap(
       client.POST("/v1/deliveries/{delivery_id}/reschedule", {
-        ...delivery(seen),
+        ...seenDelivery(seen),
         body: { reason, at },
       }),
     ),

@@ -2,7 +2,9 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 import { prefs } from "../app/prefs";
+import { background } from "../app/presence";
 import { connection } from "./connection";
+import { me } from "./me";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
@@ -34,15 +36,20 @@ export const token = {
   clear: (): void => sessionStorage.removeItem(TOKEN),
 };
 
+/** Who asks, and whether a person does. */
 export function authorization(): Record<string, string> {
   const held = token.get();
-  return held ? { Authorization: `Bearer ${held}` } : {};
+  return { ...background(), ...(held && { Authorization: `Bearer ${held}` }) };
 }
 
 const identity: Middleware = {
   onRequest({ request }) {
     for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
-    if (request.method !== "GET") request.headers.set("Holdfast-Actor", prefs.get().actor);
+    if (request.method !== "GET") {
+      request.headers.set("Holdfast-Actor", prefs.get().actor);
+      const mark = me.get()?.csrf;
+      if (mark) request.headers.set("Holdfast-Csrf", mark);
+    }
     return request;
   },
 };

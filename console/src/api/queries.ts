@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-query";
 import { useLive } from "../app/live";
 import { client, unwrap } from "./client";
+import { useMay } from "./me";
 import type { Delivery, Note, Page, Recipient, RetryEvent } from "./types";
 
 export const FAST_MS = 2_000;
@@ -44,12 +45,15 @@ export function useRecipient(name: string, enabled = true) {
 /** Most pages that are asked for at once to fill one: each looks at a limited number of rows. */
 const LOOKS = 5;
 
+/** Without a search nothing is asked for: an empty one is refused. */
+const asking = (q: string) => (q ? { q } : {});
+
 /** Go on from a page that is short although there is more, until it is full. */
 async function filled(q: string, from: string, signal: AbortSignal): Promise<Page<Delivery>> {
   const items: Delivery[] = [];
   let cursor: string | null | undefined = from;
   for (let look = 0; look < LOOKS && items.length < PAGE; look += 1) {
-    const query = { q, limit: PAGE - items.length, ...(cursor && { cursor }) };
+    const query = { ...asking(q), limit: PAGE - items.length, ...(cursor && { cursor }) };
     const found: Page<Delivery> = await unwrap(
       client.GET("/v1/deliveries", { params: { query }, signal }),
     );
@@ -79,18 +83,8 @@ export function useDeliveryCount(q: string) {
   return useQuery({
     queryKey: ["deliveries", "count", q],
     queryFn: ({ signal }) =>
-      unwrap(client.GET("/v1/deliveries/count", { params: { query: { q } }, signal })),
+      unwrap(client.GET("/v1/deliveries/count", { params: { query: asking(q) }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: useLive(SLOW_MS),
-  });
-}
-
-export function useDead(limit: number) {
-  return useQuery({
-    queryKey: ["deliveries", "dead", limit],
-    queryFn: async () =>
-      (await unwrap(client.GET("/v1/deliveries", { params: { query: { status: "dead", limit } } })))
-        .items,
     refetchInterval: useLive(SLOW_MS),
   });
 }
@@ -197,6 +191,7 @@ export function useFlow(name: string) {
 
 export function useAudit(subject: string | undefined, limit = 200) {
   return useQuery({
+    enabled: useMay("audit"),
     queryKey: ["audit", subject ?? "", limit],
     queryFn: async (): Promise<Note[]> => {
       const query = { limit, ...(subject && { subject }) };

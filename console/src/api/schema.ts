@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell whether the store takes writes: 200, or 503. */
+        /** Tell whether messages are accepted: 200 (`ready`, or `spooling`: the store is away), 503. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -45,10 +45,122 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List who did what and why, newest first. */
+        /**
+         * List who did what, why, and what was before and after; newest first.
+         * @description Each page looks at a limited number of lines, so it may be short, or empty: go on while there is a `next_cursor`. Lines that are written meanwhile move nothing.
+         */
         get: operations["list_notes"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Write the audit lines of a span of time, oldest first; without `until` up to now.
+         * @description NDJSON is exact. In CSV a cell that a spreadsheet would calculate begins with an apostrophe, and line breaks are spaces. An export that breaks off ends without its last chunk.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check the chain of audit lines, at most `limit` of them after a number.
+         * @description Go on with `number` as `after` until `done` or `broken`. `head` is NUMBER:HASH as an earlier answer gave it: that line must still be as it was.
+         */
+        get: operations["verify_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configurations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of the configuration, newest first. */
+        get: operations["list_configurations"];
+        put?: never;
+        /** Propose a configuration, which somebody else approves before a process starts with it. */
+        post: operations["propose_configuration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configurations/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a version: what it says, without secrets, and what it changes. */
+        get: operations["show_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configurations/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let processes start with a proposal of somebody else, at once or from an instant on. */
+        post: operations["approve_configuration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configurations/{number}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let no process start with a proposal; its author may take it back so, too. */
+        post: operations["reject_configuration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -92,6 +204,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/deliveries/critical": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List urgent deliveries that are dead, or pending after a failure: the most urgent first. */
+        get: operations["list_critical"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/deliveries/{delivery_id}": {
         parameters: {
             query?: never;
@@ -103,6 +232,23 @@ export interface paths {
         get: operations["show_delivery"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a dead delivery to somebody to look at, or to nobody. */
+        post: operations["assign"];
         delete?: never;
         options?: never;
         head?: never;
@@ -160,6 +306,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/deliveries/{delivery_id}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send another payload in the place of a dead delivery, as its child.
+         * @description The child has its own id and idempotency key; the parent is discarded `SUPERSEDED` and keeps its payload and history. The ETag is the parent's.
+         */
+        post: operations["edit_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show where a delivery comes from, what took its place, and what differs. */
+        get: operations["show_lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}/payload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show a payload to a person, masked as the flow says; the audit journal keeps that. */
+        post: operations["reveal_payload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/deliveries/{delivery_id}/prove": {
         parameters: {
             query?: never;
@@ -169,7 +369,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mark a delivery delivered by hand; the reason is the proof. */
+        /** Mark a delivery delivered by hand, with what shows it; the audit journal keeps that. */
         post: operations["prove"];
         delete?: never;
         options?: never;
@@ -223,6 +423,24 @@ export interface paths {
         /** Return a discarded delivery to the review queue. */
         post: operations["undo"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/elevation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Raise oneself for a few minutes, with a reason that everybody can read. */
+        post: operations["elevate"];
+        /** Be as before, at once. */
+        delete: operations["lower"];
         options?: never;
         head?: never;
         patch?: never;
@@ -313,6 +531,151 @@ export interface paths {
         put?: never;
         /** Take many messages. Serve `POST /v1/flows/{flow}/messages/batch`: NDJSON in, one line out per line in. */
         post: operations["send_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List failure groups: what fails the same way, how much of it, since when, at what worth.
+         * @description Without `status` open and regressed ones that have failing deliveries. `by` brings several groups under one heading. A page goes by rank, so a line may move between two pages.
+         */
+        get: operations["list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List failure groups that are new or came back, the newest first, with what fails in each.
+         * @description What is resolved or ignored, or fails no more, is no alert.
+         */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one group: counts, why it is one, samples, and who changed it and why. */
+        get: operations["show_group"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a group to somebody, or to nobody. */
+        post: operations["assign_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a group out of the open ones: until an instant, so many failures, or for good. */
+        post: operations["ignore_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a group's failures are temporary or permanent, whatever the rules say.
+         * @description It holds for failures that come: `temporary` ones are retried as the policy retries, with `permanent` a delivery dies at once (`JUDGED_PERMANENT`). Null takes it back.
+         */
+        post: operations["judge_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that a group needs somebody again. */
+        post: operations["reopen_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{group_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that the cause is gone; a later send that fails the same way makes it `regressed`. */
+        post: operations["resolve_group"];
         delete?: never;
         options?: never;
         head?: never;
@@ -466,7 +829,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what became of each delivery so far, newest delivery first. */
+        /** List what became of each delivery so far, newest delivery first; all, or by outcome. */
         get: operations["list_results"];
         put?: never;
         post?: never;
@@ -632,6 +995,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recipients/{recipient}/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift pause, hold and breaker of a lane, and send again all that is dead or waits.
+         * @description Only what was accepted from `since` on, and before `until`, when these are given. Only for who has raised itself by `POST /v1/elevation`. Consents, regions, rules and the lane's pacer hold.
+         */
+        post: operations["recover_recipient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/recipients/{recipient}/pause": {
         parameters: {
             query?: never;
@@ -660,6 +1043,65 @@ export interface paths {
         put?: never;
         /** End a pause. */
         post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the review queue: dead deliveries, newest first, and how much is whose.
+         * @description `assignee` is a name, or `nobody`. The numbers are of the whole queue.
+         */
+        get: operations["show_review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show who asks, what it may do, and what its changes must carry. */
+        get: operations["show_session"];
+        put?: never;
+        /**
+         * Begin a session: the browser gets a cookie that scripts cannot read.
+         * @description A session ends after 30 minutes without a request, and after 12 hours; a GET with the header `Holdfast-Background` is none: an open page asks by itself. After five wrong passwords a name has to wait.
+         */
+        post: operations["sign_in"];
+        /** End the session; the browser forgets the cookie. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's own password; all one's sessions end, this one too. */
+        post: operations["change_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -720,6 +1162,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tokens, newest first, without their secrets. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Make a token for a program; its secret is shown this once. */
+        post: operations["add_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a token open nothing any more. */
+        post: operations["revoke_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the users, by name. */
+        get: operations["list_users"];
+        put?: never;
+        /** Make a user who signs in with name and password. */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a user in no more; its sessions end at once. */
+        post: operations["disable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a user in again. */
+        post: operations["enable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give another user a new password; its sessions end at once. */
+        post: operations["set_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a user another role; its sessions end at once. */
+        post: operations["set_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workers": {
         parameters: {
             query?: never;
@@ -749,6 +1312,128 @@ export interface components {
             reason: string;
         };
         /**
+         * AddToken
+         * @description Body that makes a token; `only` are the permissions of its role that it has, [] all.
+         */
+        AddToken: {
+            /** @description Letters, digits, dot, dash, underscore, @; at most 64. */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @default null */
+            account?: string | null;
+            /** @default [] */
+            only?: components["schemas"]["Permission"][];
+            /** @default null */
+            days?: number | null;
+            reason: string;
+        };
+        /**
+         * AddUser
+         * @description Body that makes a user; without `account` it sees all of them.
+         */
+        AddUser: {
+            /** @description Letters, digits, dot, dash, underscore, @; at most 64. */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @description At least 12 characters. */
+            password: string;
+            /** @default null */
+            account?: string | null;
+            reason: string;
+        };
+        /**
+         * AlertKind
+         * @description Why a group is an alert.
+         * @enum {unknown}
+         */
+        AlertKind: "new" | "regressed";
+        /**
+         * AlertPage
+         * @description The newest alerts since an instant; with `at_least` there may be older ones.
+         */
+        AlertPage: {
+            items: components["schemas"]["AlertView"][];
+            since: string | null;
+            at_least: boolean;
+        };
+        /**
+         * AlertView
+         * @description A failure group that is new or came back, at `at`, with what fails in it now.
+         *
+         *         With `at_least` there may be more than `dead` and `pending`. `failures` are failed tries so
+         *         far, `sample` is the newest failing delivery.
+         */
+        AlertView: {
+            kind: components["schemas"]["AlertKind"];
+            at: string | null;
+            group: string;
+            owner: string | null;
+            recipient: string;
+            flow: string;
+            step: string;
+            failure_class: string;
+            code: string;
+            template: string;
+            dead: number;
+            pending: number;
+            at_least: boolean;
+            failures: number;
+            last_seen_at: string | null;
+            sample: string | null;
+        };
+        /**
+         * Answer
+         * @description What another person said to a proposal.
+         * @enum {unknown}
+         */
+        Answer: "approved" | "rejected";
+        /**
+         * Approve
+         * @description Body of an approval; without `effective_at` it holds at once.
+         */
+        Approve: {
+            /** @default null */
+            effective_at?: string | null;
+            reason: string;
+        };
+        /**
+         * Assign
+         * @description Body that gives a dead delivery to somebody; without `assignee`, or with null: to nobody.
+         */
+        Assign: {
+            /** @default null */
+            assignee?: string | null;
+            reason: string;
+        };
+        /**
+         * AssignGroup
+         * @description Body that gives a group to somebody; without `owner`, or with null: to nobody.
+         */
+        AssignGroup: {
+            /** @default null */
+            owner?: string | null;
+            reason: string;
+        };
+        /**
+         * AuditLine
+         * @description A line of the audit journal; `number` and `hash` once it is linked into the chain.
+         *
+         *         `before` and `after` are the fields that changed, as far as `detail` says them.
+         */
+        AuditLine: {
+            number: number | null;
+            at: string | null;
+            actor: string;
+            action: string;
+            subject: string;
+            account: string;
+            reason: string;
+            before: Record<string, never> | null;
+            after: Record<string, never> | null;
+            detail: string;
+            hash: string | null;
+        };
+        /**
          * BreakerState
          * @description closed -> open -> half_open -> recovery -> closed (C27, S2.37-S2.40).
          * @enum {unknown}
@@ -769,6 +1454,14 @@ export interface components {
             tag: string;
         };
         /**
+         * Broken
+         * @description The first place where the chain does not hold: `number` of a line, and what is wrong.
+         */
+        Broken: {
+            number: number;
+            why: string;
+        };
+        /**
          * CanaryOrder
          * @description A sample goes first; the rest when the lower bound of its success (95 %) is above `bound`.
          */
@@ -779,6 +1472,72 @@ export interface components {
             bound?: number;
             /** @default 900 */
             patience_seconds?: number;
+        };
+        /**
+         * CanaryView
+         * @description The sample that was asked for.
+         */
+        CanaryView: {
+            size: number;
+            bound: number;
+            patience_seconds: number;
+        };
+        /**
+         * Change
+         * @description A place (JSON pointer) that differs: `added`, `removed` or `changed`. Values are not told.
+         */
+        Change: {
+            pointer: string;
+            change: string;
+        };
+        /**
+         * ChangeView
+         * @description A place at which two versions differ; null: it is not there.
+         */
+        ChangeView: {
+            place: string;
+            before: unknown;
+            after: unknown;
+        };
+        /**
+         * Checked
+         * @description How far the chain was checked.
+         *
+         *         Attributes:
+         *             number: of the last line that was checked.
+         *             last: number of the last line there should be.
+         *             hash: of that one, in hex: keep both elsewhere, and a later check can ask for them.
+         *             done: the end was reached.
+         *             waiting: lines that are not linked yet; at most a page is counted.
+         *             events: retry events that are as they were, of those that lines up to `number` sum up.
+         *             broken: the first place that is wrong; None: none up to here.
+         */
+        Checked: {
+            number: number;
+            last: number;
+            /** @default  */
+            hash?: string;
+            /** @default false */
+            done?: boolean;
+            /** @default 0 */
+            waiting?: number;
+            /** @default 0 */
+            events?: number;
+            /** @default null */
+            broken?: components["schemas"]["Broken"] | null;
+        };
+        /**
+         * ConfigurationView
+         * @description A version with what it says, as TOML without secrets, and what it changes.
+         */
+        ConfigurationView: {
+            version: components["schemas"]["VersionView"];
+            text: string;
+            /** @description The version it is compared with; 0: nothing. */
+            against: number;
+            changes: components["schemas"]["ChangeView"][];
+            /** @description So many further changes are not shown. */
+            more: number;
         };
         /**
          * CostStop
@@ -794,6 +1553,18 @@ export interface components {
             half_life?: number | null;
         };
         /**
+         * CriticalPage
+         * @description Failing deliveries of `priority` or above, the most urgent and newest first.
+         *
+         *         `count` are all there are; with `at_least` there may be more than were counted.
+         */
+        CriticalPage: {
+            items: components["schemas"]["DeliveryView"][];
+            priority: number;
+            count: number;
+            at_least: boolean;
+        };
+        /**
          * DeliveryCount
          * @description How many deliveries match; with `at_least` there may be more: not all were looked at.
          */
@@ -804,6 +1575,9 @@ export interface components {
         /**
          * DeliveryView
          * @description A delivery; where one is asked for, also every closed gate and, in `waiting`, the last.
+         *
+         *         `group` is that of its last failure; `parent` the delivery whose place it took; `cause` how a
+         *         person set it going (operator, bulk, edit).
          */
         DeliveryView: {
             id: string;
@@ -835,6 +1609,13 @@ export interface components {
             reason: string | null;
             original_event_id: string | null;
             endpoint: string | null;
+            value: number;
+            parent: string | null;
+            group: string | null;
+            assignee: string | null;
+            cause: string | null;
+            /** @default null */
+            superseded_by?: string | null;
             /** @default null */
             policy?: unknown | null;
             /** @default null */
@@ -854,6 +1635,78 @@ export interface components {
             arrivals: number | null;
             rate: number | null;
             endless: number;
+        };
+        /**
+         * EditOrder
+         * @description Body that sends another payload in the place of a dead delivery, as its child.
+         *
+         *         `patch` is a JSON Merge Patch (RFC 7396) on the old payload, `payload` a whole new one, in
+         *         which `"***"` keeps the old value at its place; one of them. `policy` and `endpoint` hold for
+         *         the child only. `even_if_in_doubt`: also when the old one may have arrived. `dry_run` only
+         *         tells what would change.
+         */
+        EditOrder: {
+            patch?: unknown;
+            payload?: unknown;
+            /** @default null */
+            policy?: components["schemas"]["PolicySettings"] | null;
+            /** @default null */
+            endpoint?: string | null;
+            /** @default false */
+            even_if_in_doubt?: boolean;
+            /** @default false */
+            dry_run?: boolean;
+            reason: string;
+        };
+        /**
+         * EditView
+         * @description What came of an edit; `child` is null in a dry run. Values are not told, only places.
+         */
+        EditView: {
+            parent: components["schemas"]["DeliveryView"];
+            child: components["schemas"]["DeliveryView"] | null;
+            changes: components["schemas"]["Change"][];
+        };
+        /**
+         * Elevate
+         * @description Body that raises oneself; a user shows its password once more.
+         */
+        Elevate: {
+            /** @default 15 */
+            minutes?: number;
+            /**
+             * @description At least 12 characters.
+             * @default
+             */
+            password?: string;
+            reason: string;
+        };
+        /**
+         * ElevationView
+         * @description Until when somebody is raised.
+         */
+        ElevationView: {
+            until: string | null;
+        };
+        /**
+         * Emergency
+         * @description Body of an emergency; `confirm` is the recipient's name, typed once more.
+         */
+        Emergency: {
+            confirm: string;
+            /** @default null */
+            since?: string | null;
+            /** @default null */
+            until?: string | null;
+            reason: string;
+        };
+        /**
+         * EmergencyView
+         * @description The lane after it, and the operations that bring its deliveries home.
+         */
+        EmergencyView: {
+            recipient: components["schemas"]["RecipientView"];
+            operations: components["schemas"]["OperationView"][];
         };
         /**
          * EndpointView
@@ -918,11 +1771,26 @@ export interface components {
             probe: components["schemas"]["ProbePlan"] | null;
             refunded: number;
             rules: components["schemas"]["RuleMark"][];
+            judgement: components["schemas"]["Judgement"] | null;
             configuration: unknown;
             error_details: components["schemas"]["ErrorDetails"] | null;
             success_indicators: components["schemas"]["SuccessIndicators"] | null;
             next_action: components["schemas"]["NextActionView"];
             context: Record<string, never>;
+        };
+        /**
+         * Explanation
+         * @description Why these deliveries are one group: what went into its id, by which version of the method.
+         */
+        Explanation: {
+            version: number;
+            text: string;
+            failure_class: string;
+            code: string;
+            template: string;
+            recipient: string;
+            flow: string;
+            step: string;
         };
         /**
          * FailureClass
@@ -953,6 +1821,12 @@ export interface components {
             policy: components["schemas"]["PolicySettings"];
         };
         /**
+         * Format
+         * @description How an export is written.
+         * @enum {unknown}
+         */
+        Format: "csv" | "ndjson";
+        /**
          * GateView
          * @description How the canary does while it is waited for; `lower_bound` must come to be above `bound`.
          */
@@ -965,12 +1839,101 @@ export interface components {
             since: string | null;
         };
         /**
+         * GroupBy
+         * @description What makes deliveries one line of the list.
+         * @enum {unknown}
+         */
+        GroupBy: "class" | "error" | "fingerprint" | "recipient" | "step";
+        /**
+         * GroupDetail
+         * @description A group with everything: counts, explanation, samples, and who changed it and why.
+         */
+        GroupDetail: {
+            group: components["schemas"]["GroupView"];
+            line: components["schemas"]["LineView"];
+            since: string | null;
+            bucket_ms: number;
+            explanation: components["schemas"]["Explanation"];
+            samples: components["schemas"]["DeliveryView"][];
+            history: components["schemas"]["NoteView"][];
+        };
+        /**
+         * GroupPage
+         * @description A page of the list.
+         *
+         *         `since` is when the first bucket of the sparks begins, `bucket_ms` how long each is; with
+         *         `at_least` there are older groups that were not looked at.
+         */
+        GroupPage: {
+            items: components["schemas"]["LineView"][];
+            next_cursor: string | null;
+            since: string | null;
+            bucket_ms: number;
+            at_least: boolean;
+        };
+        /**
+         * GroupSort
+         * @description What comes first.
+         * @enum {unknown}
+         */
+        GroupSort: "count" | "seen" | "value";
+        /**
+         * GroupStatus
+         * @description What people made of a group.
+         * @enum {unknown}
+         */
+        GroupStatus: "ignored" | "open" | "regressed" | "resolved";
+        /**
+         * GroupView
+         * @description A group as people left it; its revision is its ETag.
+         *
+         *         `nature` is what a person judged its failures to be; null: nobody did, the rules decide.
+         */
+        GroupView: {
+            id: string;
+            revision: number;
+            account: string;
+            status: components["schemas"]["GroupStatus"];
+            owner: string | null;
+            until: string | null;
+            until_failures: number | null;
+            resolved_at: string | null;
+            regressed_at: string | null;
+            changed_at: string | null;
+            changed_by: string | null;
+            why: string | null;
+            nature: components["schemas"]["Nature"] | null;
+            judged_at: string | null;
+            judged_by: string | null;
+        };
+        /**
          * Health
          * @description The process lives, or is ready.
          */
         Health: {
             status: string;
             version: string;
+        };
+        /**
+         * HolderView
+         * @description How much somebody looks at.
+         */
+        HolderView: {
+            assignee: string;
+            count: number;
+            value: number;
+            oldest: string;
+        };
+        /**
+         * IgnoreGroup
+         * @description Body that ignores a group: until then, or until so many further failures, or for good.
+         */
+        IgnoreGroup: {
+            /** @default null */
+            until?: string | null;
+            /** @default null */
+            failures?: number | null;
+            reason: string;
         };
         /**
          * Jitter
@@ -987,6 +1950,28 @@ export interface components {
          * @enum {unknown}
          */
         JitterKind: "decorrelated" | "equal" | "full" | "none" | "percent";
+        /**
+         * JudgeGroup
+         * @description Body that says what a group's failures are; null takes it back.
+         */
+        JudgeGroup: {
+            nature: components["schemas"]["Nature"] | null;
+            reason: string;
+        };
+        /**
+         * Judgement
+         * @description A person's word on a group's failures; it beats what the answer means by the rules.
+         *
+         *         Attributes:
+         *             group: the group's id.
+         *             nature: what its failures are.
+         *             actor: who says so.
+         */
+        Judgement: {
+            group: string;
+            nature: components["schemas"]["Nature"];
+            actor: string;
+        };
         /**
          * Kind
          * @description What is done to each delivery.
@@ -1012,12 +1997,74 @@ export interface components {
             problem?: components["schemas"]["Problem"] | null;
         };
         /**
+         * LineView
+         * @description One line of the list: one group, or several with the same `key`.
+         *
+         *         What differs among them is null. `q` is a search that means just the deliveries counted here;
+         *         null: too many groups for one search. `dead` and `pending` are failing deliveries, with
+         *         `at_least` there may be more; the values are sums over their messages. `failures` are failed
+         *         tries so far, `spark` those of each bucket.
+         */
+        LineView: {
+            key: string;
+            q: string | null;
+            id: string | null;
+            groups: number;
+            status: components["schemas"]["GroupStatus"];
+            owner: string | null;
+            nature: components["schemas"]["Nature"] | null;
+            failure_class: string | null;
+            code: string | null;
+            template: string | null;
+            flow: string | null;
+            step: string | null;
+            recipient: string | null;
+            recipients: string[];
+            recipient_count: number;
+            dead: number;
+            pending: number;
+            at_least: boolean;
+            dead_value: number;
+            pending_value: number;
+            value_at_risk: number;
+            sample: string | null;
+            failures: number;
+            first_seen_at: string | null;
+            last_seen_at: string | null;
+            spark: number[];
+        };
+        /**
+         * LineageView
+         * @description Where a delivery comes from (its parent first), and what took its place.
+         *
+         *         `changes` are the places in which its payload differs from its parent's; null: it has no
+         *         parent, or one of the payloads is gone.
+         */
+        LineageView: {
+            ancestors: components["schemas"]["DeliveryView"][];
+            children: components["schemas"]["DeliveryView"][];
+            changes: components["schemas"]["Change"][] | null;
+        };
+        /**
+         * Lookback
+         * @description How far back a spark looks.
+         * @enum {unknown}
+         */
+        Lookback: "24h" | "30d" | "3h" | "7d";
+        /**
+         * Means
+         * @description How somebody showed who it is.
+         * @enum {unknown}
+         */
+        Means: "configured" | "owner" | "token" | "user";
+        /**
          * MemberView
          * @description A worker as all others see it; `load`: what only the one that answers knows of itself.
          *
          *         `slots` is the most sends at once, `open_slots` how many there may be now: they follow the load.
          *         `share` is how many lanes it should own at most. `lease_until` is null where one process owns
-         *         everything; a worker that is not heard of until then loses its lanes.
+         *         everything; a worker that is not heard of until then loses its lanes. `configuration` is the
+         *         number of the version of the configuration that it started with; 0: that came from no file.
          */
         MemberView: {
             name: string;
@@ -1025,6 +2072,7 @@ export interface components {
             host: string;
             pid: number;
             version: string;
+            configuration: number;
             started_at: string | null;
             lease_until: string | null;
             slots: number;
@@ -1058,6 +2106,22 @@ export interface components {
             deliveries: components["schemas"]["DeliveryView"][];
         };
         /**
+         * Nature
+         * @description Whether such failures pass.
+         * @enum {unknown}
+         */
+        Nature: "permanent" | "temporary";
+        /**
+         * NewPassword
+         * @description Body that changes one's own password.
+         */
+        NewPassword: {
+            /** @description At least 12 characters. */
+            old: string;
+            /** @description At least 12 characters. */
+            new: string;
+        };
+        /**
          * NextActionView
          * @description What happens next.
          */
@@ -1080,16 +2144,17 @@ export interface components {
         };
         /**
          * OperationView
-         * @description An operation. With `at_least` there may be more than `expected`.
+         * @description An operation; `tag` is its ETag. With `at_least` there may be more than `expected`.
          *
          *         `changed` is all that was changed; of a redrive `waiting` of them have no outcome yet.
          */
         OperationView: {
             id: string;
             revision: number;
+            tag: string;
             kind: components["schemas"]["Kind"];
             state: components["schemas"]["State"];
-            stage: components["schemas"]["Stage"];
+            stage: components["schemas"]["holdfast.model.operation.Stage"];
             why: string | null;
             q: string;
             ids: number;
@@ -1115,6 +2180,7 @@ export interface components {
             concurrency: number;
             batch: number;
             stop_error_rate: number;
+            canary: components["schemas"]["CanaryView"] | null;
             gate: components["schemas"]["GateView"] | null;
             at: string | null;
             priority: number | null;
@@ -1160,6 +2226,12 @@ export interface components {
             undo_seconds?: number;
         };
         /**
+         * Origin
+         * @description Where a version comes from.
+         * @enum {unknown}
+         */
+        Origin: "override" | "proposal" | "start";
+        /**
          * Outcome
          * @description What became of one delivery of an operation.
          * @enum {unknown}
@@ -1183,6 +2255,19 @@ export interface components {
             windows: components["schemas"]["Window"][];
             points: components["schemas"]["PointView"][];
             workers: components["schemas"]["WorkerView"][];
+        };
+        /**
+         * Page[AuditLine]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_AuditLine_: {
+            items: components["schemas"]["AuditLine"][];
+            /** @default null */
+            next_cursor?: string | null;
         };
         /**
          * Page[DeliveryView]
@@ -1233,19 +2318,6 @@ export interface components {
          */
         Page_MemberView_: {
             items: components["schemas"]["MemberView"][];
-            /** @default null */
-            next_cursor?: string | null;
-        };
-        /**
-         * Page[NoteView]
-         * @description One page of a list.
-         *
-         *         Attributes:
-         *             items: the things.
-         *             next_cursor: give it back to go on; None at the end.
-         */
-        Page_NoteView_: {
-            items: components["schemas"]["NoteView"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1301,6 +2373,51 @@ export interface components {
             /** @default null */
             next_cursor?: string | null;
         };
+        /**
+         * Page[TokenView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_TokenView_: {
+            items: components["schemas"]["TokenView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[UserView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_UserView_: {
+            items: components["schemas"]["UserView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[VersionView]
+         * @description One page of a list.
+         *
+         *         Attributes:
+         *             items: the things.
+         *             next_cursor: give it back to go on; None at the end.
+         */
+        Page_VersionView_: {
+            items: components["schemas"]["VersionView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Permission
+         * @description One thing that somebody may do.
+         * @enum {unknown}
+         */
+        Permission: "act" | "audit" | "configure" | "emergency" | "manage" | "purge" | "read" | "reveal" | "send" | "steer";
         /**
          * Phase
          * @description One part of a hybrid strategy. Fields that are None are taken from the policy.
@@ -1527,6 +2644,31 @@ export interface components {
             current?: unknown;
         };
         /**
+         * Propose
+         * @description Body of a proposal: the text of `holdfast.toml`. Secrets in it are not kept.
+         */
+        Propose: {
+            content: string;
+            reason: string;
+        };
+        /**
+         * Prove
+         * @description Body that marks a delivery delivered by hand, with what shows that.
+         *
+         *         `file` is the name of a file that is kept elsewhere, `sha256` its digest.
+         */
+        Prove: {
+            /** @default null */
+            reference?: string | null;
+            /** @default null */
+            proof?: string | null;
+            /** @default null */
+            file?: string | null;
+            /** @default null */
+            sha256?: string | null;
+            reason: string;
+        };
+        /**
          * Pruned
          * @description How many of each kind went; of operations these and their results.
          */
@@ -1549,6 +2691,20 @@ export interface components {
         Purge: {
             older_than_ms: number;
             reason: string;
+        };
+        /**
+         * QueueGroup
+         * @description How much of the queue is of one failure group.
+         */
+        QueueGroup: {
+            id: string;
+            recipient: string;
+            failure_class: string;
+            code: string;
+            template: string;
+            count: number;
+            value: number;
+            at_least: boolean;
         };
         /**
          * Receipt
@@ -1589,6 +2745,9 @@ export interface components {
             in_flight: number;
             buffered: number;
             pending: number;
+            by_priority: {
+                [key: string]: number;
+            };
             delivered: number;
             dead: number;
             discarded: number;
@@ -1692,6 +2851,32 @@ export interface components {
             latest_ms: number;
         };
         /**
+         * RevealView
+         * @description A payload with `"***"` at the paths that the flow masks.
+         */
+        RevealView: {
+            payload: unknown;
+            masked: string[];
+        };
+        /**
+         * ReviewPage
+         * @description The queue: a page of it, newest first, and how much is whose and of which group.
+         */
+        ReviewPage: {
+            items: components["schemas"]["DeliveryView"][];
+            next_cursor: string | null;
+            dead: number;
+            unassigned: number;
+            assignees: components["schemas"]["HolderView"][];
+            groups: components["schemas"]["QueueGroup"][];
+        };
+        /**
+         * Role
+         * @description What somebody is; `access.roles` says what each may do.
+         * @enum {unknown}
+         */
+        Role: "auditor" | "operator" | "super_admin" | "system_admin" | "viewer";
+        /**
          * Routed
          * @description One delivery of a receipt.
          */
@@ -1774,12 +2959,55 @@ export interface components {
             error?: string | null;
         };
         /**
+         * SessionView
+         * @description Who asks, and what it may do.
+         */
+        SessionView: {
+            name: string;
+            kind: components["schemas"]["Means"];
+            role: components["schemas"]["Role"];
+            account: string | null;
+            permissions: components["schemas"]["Permission"][];
+            /**
+             * @description For the header Holdfast-Csrf, which changes with a cookie need.
+             * @default
+             */
+            csrf?: string;
+        };
+        /**
+         * SetPassword
+         * @description Body that gives another user a new password.
+         */
+        SetPassword: {
+            /** @description At least 12 characters. */
+            password: string;
+            reason: string;
+        };
+        /**
+         * SetRole
+         * @description Body that gives a user another role.
+         */
+        SetRole: {
+            role: components["schemas"]["Role"];
+            reason: string;
+        };
+        /**
          * SetSignal
          * @description Body that sets a number from outside.
          */
         SetSignal: {
             value: number;
             reason: string;
+        };
+        /**
+         * SignIn
+         * @description Body of a sign-in.
+         */
+        SignIn: {
+            /** @description Letters, digits, dot, dash, underscore, @; at most 64. */
+            user: string;
+            /** @description At least 12 characters. */
+            password: string;
         };
         /**
          * SignalView
@@ -1792,11 +3020,22 @@ export interface components {
             actor: string;
         };
         /**
-         * Stage
-         * @description What a running operation is at.
-         * @enum {unknown}
+         * SpoolView
+         * @description The spool: messages that were taken while the store was away. `on`: they are so now.
+         *
+         *         `kept` counts files with something that could not be read, or that the store refused; `refusal`
+         *         says why nothing is taken.
          */
-        Stage: "draw" | "end" | "gate" | "last" | "main";
+        SpoolView: {
+            on: boolean;
+            messages: number;
+            bytes: number;
+            limit_bytes: number;
+            since: string | null;
+            drained: number;
+            kept: number;
+            refusal: string | null;
+        };
         /**
          * State
          * @description Where an operation stands.
@@ -1904,11 +3143,62 @@ export interface components {
             rule?: string | null;
         };
         /**
+         * TokenView
+         * @description A token, without the secret; that is shown once, when it is made.
+         */
+        TokenView: {
+            id: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            only: components["schemas"]["Permission"][];
+            account: string | null;
+            created_at: string | null;
+            expires_at: string | null;
+            revoked_at: string | null;
+            /** @default null */
+            secret?: string | null;
+        };
+        /**
          * Trigger
          * @description Who started a try (S1.9); `trigger_detail` says how.
          * @enum {unknown}
          */
         Trigger: "automatic" | "manual" | "scheduled";
+        /**
+         * UserView
+         * @description A user.
+         */
+        UserView: {
+            name: string;
+            role: components["schemas"]["Role"];
+            account: string | null;
+            disabled: boolean;
+            created_at: string | null;
+        };
+        /**
+         * VersionView
+         * @description A version of the configuration.
+         */
+        VersionView: {
+            number: number;
+            stage: components["schemas"]["holdfast.model.configuration.Stage"];
+            /** @description SHA-256 of the canonical form, secrets masked. */
+            digest: string;
+            /** @description The version that was current then; 0: none. */
+            base: number;
+            /** @description The version after it needs approval. */
+            approval: boolean;
+            origin: components["schemas"]["Origin"];
+            author: string;
+            reason: string;
+            at: string | null;
+            answer: components["schemas"]["Answer"] | null;
+            approver: string | null;
+            answer_reason: string | null;
+            answered_at: string | null;
+            effective_at: string | null;
+            loaded_at: string | null;
+        };
         /**
          * Waiting
          * @description A closed gate: when it may open (null: not by time alone), and why it is closed.
@@ -1967,7 +3257,21 @@ export interface components {
             load: number;
             disk: number;
             process_memory: number;
+            /** @default null */
+            spool?: components["schemas"]["SpoolView"] | null;
         };
+        /**
+         * Stage
+         * @description How far a version is.
+         * @enum {unknown}
+         */
+        "holdfast.model.configuration.Stage": "approved" | "current" | "proposed" | "rejected" | "replaced" | "superseded" | "unsound";
+        /**
+         * Stage
+         * @description What a running operation is at.
+         * @enum {unknown}
+         */
+        "holdfast.model.operation.Stage": "draw" | "end" | "gate" | "last" | "main";
     };
     responses: {
         /** @description The body is not JSON. */
@@ -1979,7 +3283,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The bearer token is missing or wrong. */
+        /** @description The bearer token is missing or wrong, or the session has ended. */
         401: {
             headers: {
                 [name: string]: unknown;
@@ -1988,7 +3292,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The Host or Origin header is not allowed. */
+        /** @description Who asks may not, or the Host, Origin or Holdfast-Csrf header is not right. */
         403: {
             headers: {
                 [name: string]: unknown;
@@ -2053,6 +3357,15 @@ export interface components {
         };
         /** @description A value is wrong; field, value and allowed range are named. */
         422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many tries; come back after Retry-After seconds. */
+        429: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2141,6 +3454,11 @@ export interface operations {
         parameters: {
             query?: {
                 subject?: string | null;
+                actor?: string | null;
+                action?: string | null;
+                since?: string | null;
+                until?: string | null;
+                cursor?: string | null;
                 limit?: number;
             };
             header?: never;
@@ -2155,7 +3473,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_NoteView_"];
+                    "application/json": components["schemas"]["Page_AuditLine_"];
                 };
             };
             401: components["responses"]["401"];
@@ -2163,6 +3481,237 @@ export interface operations {
             422: components["responses"]["422"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                subject?: string | null;
+                actor?: string | null;
+                action?: string | null;
+                since?: string | null;
+                until?: string | null;
+                format?: components["schemas"]["Format"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["AuditLine"];
+                    "text/csv": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    verify_audit: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                head?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    list_configurations: {
+        parameters: {
+            query?: {
+                cursor?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_VersionView_"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    propose_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Propose"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    show_configuration: {
+        parameters: {
+            query?: {
+                against?: number | null;
+            };
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    approve_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approve"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    reject_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
         };
     };
     find_deliveries: {
@@ -2233,6 +3782,34 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    list_critical: {
+        parameters: {
+            query?: {
+                priority?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CriticalPage"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     show_delivery: {
         parameters: {
             query?: never;
@@ -2261,6 +3838,50 @@ export interface operations {
             422: components["responses"]["422"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    assign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assign"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
         };
     };
     list_attempts: {
@@ -2382,6 +4003,116 @@ export interface operations {
             507: components["responses"]["507"];
         };
     };
+    edit_delivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditOrder"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    show_lineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    reveal_payload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
     prove: {
         parameters: {
             query?: never;
@@ -2396,7 +4127,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Action"];
+                "application/json": components["schemas"]["Prove"];
             };
         };
         responses: {
@@ -2556,6 +4287,65 @@ export interface operations {
             500: components["responses"]["500"];
             503: components["responses"]["503"];
             507: components["responses"]["507"];
+        };
+    };
+    elevate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Elevate"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElevationView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    lower: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ElevationView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     list_events: {
@@ -2734,6 +4524,319 @@ export interface operations {
             507: components["responses"]["507"];
         };
     };
+    list_groups: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                by?: components["schemas"]["GroupBy"];
+                status?: string | null;
+                sort?: components["schemas"]["GroupSort"];
+                window?: components["schemas"]["Lookback"];
+                cursor?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                window?: components["schemas"]["Lookback"];
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    show_group: {
+        parameters: {
+            query?: {
+                window?: components["schemas"]["Lookback"];
+            };
+            header?: never;
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupDetail"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    assign_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignGroup"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    ignore_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IgnoreGroup"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    judge_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgeGroup"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    reopen_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    resolve_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
     show_message: {
         parameters: {
             query?: never;
@@ -2841,6 +4944,7 @@ export interface operations {
     list_operations: {
         parameters: {
             query?: {
+                active?: boolean;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -3057,6 +5161,7 @@ export interface operations {
     list_results: {
         parameters: {
             query?: {
+                outcome?: string | null;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -3406,6 +5511,44 @@ export interface operations {
             507: components["responses"]["507"];
         };
     };
+    recover_recipient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recipient: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Emergency"];
+            };
+        };
+        responses: {
+            /** @description Accepted: it is safe on disk. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
     pause: {
         parameters: {
             query?: never;
@@ -3486,6 +5629,156 @@ export interface operations {
             408: components["responses"]["408"];
             409: components["responses"]["409"];
             412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    show_review: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                assignee?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    show_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             422: components["responses"]["422"];
@@ -3586,6 +5879,316 @@ export interface operations {
             422: components["responses"]["422"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TokenView_"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    add_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddToken"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UserView_"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddUser"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    disable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    enable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    set_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPassword"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    set_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRole"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
         };
     };
     list_workers: {

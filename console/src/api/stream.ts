@@ -3,7 +3,7 @@
 import { type Said, split } from "../logic/sse";
 import { authorization } from "./client";
 
-const PATH = "/v1/stream?topics=lanes,deliveries,events";
+const PATH = "/v1/stream?topics=lanes,deliveries,events,operations,groups";
 /** It beats every 15 s; after so much silence it is dead although nobody said so. */
 const SILENT_MS = 40_000;
 const FIRST_WAIT_MS = 2_000;

@@ -16,6 +16,7 @@ import { useLiveControl } from "./live";
 import { Palette } from "./Palette";
 import { GROUPS, PAGES } from "./pages";
 import { prefs, usePrefs, type Zone } from "./prefs";
+import { Who } from "./Who";
 
 export function Shell({ children }: { children: ReactNode }) {
   const [location, go] = useLocation();
@@ -70,6 +71,7 @@ export function Shell({ children }: { children: ReactNode }) {
             { value: "recipient", label: "Recipient's" },
           ]}
         />
+        <Who />
         <button type="button" className="plain" onClick={() => setHelp(true)} aria-label="Keys">
           ?
         </button>

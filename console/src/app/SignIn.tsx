@@ -1,12 +1,17 @@
-/** Asks for the token when the API wants one; it is kept for this tab only. */
+/** Asks who it is: name and password, or a token, which is kept for this tab only. */
 
-import { Button, PasswordInput, Stack } from "@mantine/core";
+import { Button, PasswordInput, SegmentedControl, Stack, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { client, Refusal, token, unwrap } from "../api/client";
+import { me } from "../api/me";
+
+type Way = "password" | "token";
 
 export function SignIn() {
-  const [typed, setTyped] = useState("");
+  const [way, setWay] = useState<Way>("password");
+  const [user, setUser] = useState("");
+  const [secret, setSecret] = useState("");
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const queries = useQueryClient();
@@ -14,13 +19,13 @@ export function SignIn() {
   async function submit(event: FormEvent) {
     event.preventDefault();
     setBusy(true);
-    token.set(typed.trim());
+    setError(null);
     try {
-      await unwrap(client.GET("/v1/workers"));
+      me.set(await (way === "token" ? byToken(secret.trim()) : byPassword(user.trim(), secret)));
       queries.clear();
     } catch (refused) {
       token.clear();
-      const wrong = refused instanceof Refusal && refused.status === 401;
+      const wrong = way === "token" && refused instanceof Refusal && refused.status === 401;
       setError(wrong ? "This token is not accepted." : String((refused as Error).message));
     } finally {
       setBusy(false);
@@ -32,23 +37,60 @@ export function SignIn() {
       <form onSubmit={(event) => void submit(event)}>
         <Stack gap="md">
           <h1>Holdfast</h1>
-          <p className="muted">
-            This Holdfast wants a token: the value of <code>server.token</code> in its
-            configuration. It is kept until this tab is closed.
-          </p>
+          <SegmentedControl
+            aria-label="How to sign in"
+            value={way}
+            onChange={(value) => {
+              setWay(value as Way);
+              setSecret("");
+              setError(null);
+            }}
+            data={[
+              { value: "password", label: "Name and password" },
+              { value: "token", label: "Token" },
+            ]}
+          />
+          {way === "password" ? (
+            <TextInput
+              label="Name"
+              value={user}
+              onChange={(event) => setUser(event.currentTarget.value)}
+              autoComplete="username"
+              required
+            />
+          ) : (
+            <p className="muted">
+              A token of <code>holdfast tokens add</code>, or the value of <code>server.token</code>
+              . It is kept until this tab is closed.
+            </p>
+          )}
           <PasswordInput
-            label="Token"
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
+            label={way === "password" ? "Password" : "Token"}
+            value={secret}
+            onChange={(event) => setSecret(event.currentTarget.value)}
             error={error}
             autoComplete="current-password"
             required
           />
-          <Button type="submit" loading={busy} disabled={!typed.trim()}>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={!secret.trim() || (way === "password" && !user.trim())}
+          >
             Sign in
           </Button>
         </Stack>
       </form>
     </main>
   );
+}
+
+function byPassword(user: string, password: string) {
+  token.clear();
+  return unwrap(client.POST("/v1/session", { body: { user, password } }));
+}
+
+function byToken(secret: string) {
+  token.set(secret);
+  return unwrap(client.GET("/v1/session"));
 }

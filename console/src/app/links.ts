@@ -6,10 +6,13 @@ export const links = {
   lane: (name: string): string => `/lanes/${encodeURIComponent(name)}`,
   delivery: (id: string): string => `/deliveries/${encodeURIComponent(id)}`,
   message: (id: string): string => `/messages/${encodeURIComponent(id)}`,
+  operation: (id: string): string => `/operations/${encodeURIComponent(id)}`,
+  group: (id: string): string => `/groups/${encodeURIComponent(id)}`,
+  review: (id: string, within = ""): string => `/review/${encodeURIComponent(id)}${within}`,
   flow: (name: string): string => `/flows/${encodeURIComponent(name)}`,
   /** The deliveries of which all of these hold: qualifier -> word. */
-  deliveries: (parts: Record<string, string>): string =>
-    `/deliveries?${new URLSearchParams({ q: query(parts) })}`,
+  deliveries: (parts: Record<string, string>): string => links.search(query(parts)),
+  search: (q: string): string => `/deliveries?${new URLSearchParams({ q })}`,
   events: (filter: Record<string, string>): string => `/events?${new URLSearchParams(filter)}`,
   audit: (subject: string): string => `/audit?${new URLSearchParams({ subject })}`,
 };
@@ -18,5 +21,7 @@ export const links = {
 export function place(typed: string): string | null {
   const text = typed.trim();
   if (/^dlv_[0-9a-f]{32}$/.test(text)) return links.delivery(text);
+  if (/^opr_[0-9a-f]{32}$/.test(text)) return links.operation(text);
+  if (/^g\d+_[0-9a-f]{16}$/.test(text)) return links.group(text);
   return /^msg_[0-9a-f]{32}$/.test(text) ? links.message(text) : null;
 }

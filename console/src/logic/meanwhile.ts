@@ -21,6 +21,11 @@ const NAMES: Record<string, string> = {
   paused: "Paused",
   manual: "Set by a person",
   "disabled.0": "Endpoint gone",
+  state: "State",
+  why: "Why",
+  changed: "Changed",
+  failed: "Failed again",
+  nature: "Judged",
 };
 
 const WORDS: Record<string, Record<string, string>> = {
@@ -37,11 +42,4 @@ export function meanwhile(seen: object, now: object): Difference[] {
       seen: WORDS[path]?.[before] ?? before,
       now: WORDS[path]?.[after] ?? after,
     }));
-}
-
-/** One line for lists of refusals. */
-export function inShort(now: object): string {
-  const status = "status" in now ? String(now.status) : "";
-  const word = STATUS_WORDS[status];
-  return word ? `changed meanwhile: it is ${word} now` : "changed meanwhile";
 }

@@ -6,12 +6,22 @@ export function count(value: number): string {
   return WHOLE.format(value);
 }
 
+/** Worth in the unit of the messages, which nobody has named: whole from 100 on. */
+export function worth(value: number): string {
+  return value >= 100 ? count(value) : value.toFixed(2);
+}
+
 /** A share of 0-1 as percent; almost all is never rounded to all, almost none never to none. */
 export function percent(share: number): string {
   if (share > 0 && share < 0.001) return "<0.1 %";
   if (share < 1 && share > 0.999) return ">99.9 %";
   const value = share * 100;
   return `${value >= 99.95 || value < 0.05 ? value.toFixed(0) : value.toFixed(1)} %`;
+}
+
+/** A share that somebody set, as it was set: `80 %`, `2.5 %`. */
+export function setShare(share: number): string {
+  return `${Number((share * 100).toFixed(1))} %`;
 }
 
 export function rate(perSecond: number): string {

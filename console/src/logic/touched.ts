@@ -16,8 +16,10 @@ const EVERYTHING: Touched = { fast: [[]], slow: [] };
 const LISTS: Key[] = [
   ["deliveries", "list"],
   ["deliveries", "count"],
-  ["deliveries", "dead"],
+  ["deliveries", "critical"],
   ["messages"],
+  ["groups"],
+  ["review"],
 ];
 
 interface Changed {
@@ -36,6 +38,10 @@ export function touched({ event, data }: Said): Touched {
       return { fast: [["overview"]], slow: [["events", "newest"]] };
     case "deliveries":
       return deliveries(JSON.parse(data));
+    case "operations":
+      return { fast: [["operations"]], slow: [["audit"]] };
+    case "groups":
+      return { fast: [["groups"]], slow: [["audit"]] };
     default:
       return NOTHING;
   }

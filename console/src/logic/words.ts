@@ -14,9 +14,20 @@ export const BREAKER_WORDS: Record<string, string> = {
   recovery: "recovering",
 };
 
+export const STAGE_WORDS: Record<string, string> = {
+  proposed: "waits for approval",
+  approved: "approved",
+  rejected: "rejected",
+  current: "current",
+  replaced: "replaced",
+  superseded: "superseded",
+  unsound: "changed in the store",
+};
+
 const CODES: Record<string, string> = {
   RETRY_LIMIT_EXCEEDED: "Retries or active time are used up, although others get through.",
   HARD_FAILURE: "The answer means that a retry would fail the same way.",
+  JUDGED_PERMANENT: "A person judged the failures of its group permanent.",
   NOT_WORTH_IT: "Going on costs more than it can bring.",
   EXPIRED: "Its time has run out.",
   CIRCUIT_OPEN: "The breaker is open and this lane drops.",
@@ -58,6 +69,7 @@ const GATES: Record<string, string> = {
   shutdown: "Given back at shutdown",
   batch: "Retries wait for a batch window",
   contact_hours: "Outside contact hours",
+  suspect: "Suspected of ending its worker",
   turn: "Its turn is next",
   rule: "Held by a rule",
 };

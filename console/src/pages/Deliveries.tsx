@@ -11,9 +11,12 @@ import { PageHead } from "../app/PageHead";
 import { useParamState } from "../app/params";
 import { why } from "../logic/lanes";
 import { count } from "../logic/numbers";
+import { amount, kindsFor } from "../logic/operations";
 import { only, withWord } from "../logic/query";
 import { CODE_NAMES, GATE_NAMES, short } from "../logic/words";
+import { Choices } from "../parts/Choices";
 import { ManyBar } from "../parts/ManyBar";
+import { OperationForm, type Wanted } from "../parts/OperationForm";
 import { QueryField } from "../parts/QueryField";
 import { Scroll } from "../parts/Scroll";
 import { Empty, Loading, Trouble } from "../parts/States";
@@ -35,6 +38,7 @@ export default function Deliveries() {
   const query = params.get("q");
   const [, go] = useLocation();
   const [frozen, setFrozen] = useState(false);
+  const [wanted, setWanted] = useState<Wanted | null>(null);
   const list = useDeliveries(query, frozen);
   const total = useDeliveryCount(query);
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
@@ -51,6 +55,14 @@ export default function Deliveries() {
     if (path) go(path);
     else params.set({ q: wanted });
   }
+  const able = kindsFor(query);
+  const all =
+    query && total.data && total.data.count > 0 && able.length > 0
+      ? {
+          says: `Act on all ${amount(total.data.count, total.data.at_least)} that match`,
+          act: () => setWanted({ q: query, what: "all that match", kinds: able }),
+        }
+      : null;
   return (
     <>
       <PageHead title="Deliveries">
@@ -65,10 +77,17 @@ export default function Deliveries() {
         <None query={query} more={list.hasNextPage} clear={() => ask("")} />
       )}
       {list.data && (
-        <p className="list-note" role="status">
-          {total.data && matching(total.data, items.length, list.hasNextPage)}
-          {busy && "; the list stands still while some are marked"}
-        </p>
+        <div className="list-note">
+          <p role="status">
+            {total.data && matching(total.data, items.length, list.hasNextPage)}
+            {busy && "; the list stands still while some are marked"}
+          </p>
+          {all && items.length > 0 && (
+            <Button size="compact-xs" variant="default" onClick={all.act}>
+              Act on all that match
+            </Button>
+          )}
+        </div>
       )}
       {items.length > 0 && (
         <DeliveryTable
@@ -90,7 +109,12 @@ export default function Deliveries() {
           {items.length === 0 ? "Look further back" : "Older"}
         </Button>
       )}
-      <ManyBar marked={marked} clear={selecting.clear} />
+      <ManyBar
+        marked={marked}
+        clear={selecting.clear}
+        all={marked.length === items.length && list.hasNextPage ? all : null}
+      />
+      <OperationForm wanted={wanted} close={() => setWanted(null)} started={selecting.clear} />
     </>
   );
 }
@@ -168,19 +192,13 @@ function Filters({ query, ask, error }: FilterProps) {
   return (
     <div className="filters">
       <QueryField value={query} ask={ask} known={known} error={error} />
-      <fieldset className="choices">
-        <legend className="sr-only">Status</legend>
-        {STATUSES.map(([value, label]) => (
-          <button
-            key={value}
-            type="button"
-            aria-pressed={value ? status === value : !said}
-            onClick={() => ask(withWord(query, "status", value))}
-          >
-            {label}
-          </button>
-        ))}
-      </fieldset>
+      <Choices
+        label="Status"
+        quiet
+        choices={STATUSES}
+        value={said ? status || "several" : ""}
+        choose={(value) => ask(withWord(query, "status", value))}
+      />
     </div>
   );
 }

@@ -3,7 +3,7 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "wouter";
-import { useAttempts, useAudit, useDelivery, useRecipient } from "../api/queries";
+import { useAttempts, useDelivery, useRecipient } from "../api/queries";
 import type { Recipient, RetryEvent, Delivery as Shape } from "../api/types";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
@@ -14,6 +14,8 @@ import { type Act, ActDialog } from "../parts/ActDialog";
 import { Copy } from "../parts/Copy";
 import { type Fact, Facts } from "../parts/Facts";
 import { Gates } from "../parts/Gates";
+import { LineageOf } from "../parts/LineageOf";
+import { People } from "../parts/People";
 import { Section } from "../parts/Section";
 import { Asked, Empty } from "../parts/States";
 import { StatusLabel } from "../parts/Status";
@@ -49,6 +51,7 @@ export default function Delivery() {
                   <Gates gates={found.why_not_now} zone={lane.data?.zone} />
                 </Section>
               )}
+              <LineageOf id={id} />
               <Section title="Tries" note={tries.length > 0 && <Spent delivery={found} />}>
                 <Asked query={attempts}>
                   {(page) =>
@@ -168,6 +171,15 @@ function About({ delivery, zone }: { delivery: Shape; zone?: string }) {
     ["Generation", delivery.generation > 0 ? `${delivery.generation} (redriven)` : null],
     ["Last trouble", delivery.reason],
     [
+      "Group",
+      delivery.group && (
+        <Link key="group" href={links.group(delivery.group)}>
+          others that fail so
+        </Link>
+      ),
+    ],
+    ["Assignee", delivery.assignee],
+    [
       "In doubt",
       delivery.in_doubt && delivery.status !== "delivered"
         ? "a send may have arrived without an answer"
@@ -189,25 +201,6 @@ function About({ delivery, zone }: { delivery: Shape; zone?: string }) {
     ["Account", delivery.account],
   ];
   return <Facts facts={facts} />;
-}
-
-function People({ id }: { id: string }) {
-  const notes = useAudit(id, 50);
-  if (!notes.data || notes.data.length === 0) return null;
-  return (
-    <Section title="What people did">
-      <ul className="notes">
-        {notes.data.map((note) => (
-          <li key={`${note.at} ${note.action}`}>
-            <p>
-              <b>{note.actor}</b> {note.action.replaceAll("_", " ")} <Time at={note.at} />
-            </p>
-            <p className="muted">{note.reason}</p>
-          </li>
-        ))}
-      </ul>
-    </Section>
-  );
 }
 
 interface ActionsProps {

@@ -7,10 +7,11 @@ import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { useParamState } from "../app/params";
 import { seconds } from "../logic/numbers";
+import { MEANINGS, SECONDS } from "../logic/policy";
 import { Schedule } from "../parts/Schedule";
-import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
 import { Asked, Empty } from "../parts/States";
+import { Table } from "../parts/Table";
 
 export default function Flow() {
   const { name = "" } = useParams<{ name: string }>();
@@ -81,70 +82,24 @@ function Step({ step }: { step: StepPolicy }) {
   );
 }
 
-const SECONDS = new Set([
-  "initial_delay",
-  "max_interval",
-  "total_timeout",
-  "increment",
-  "max_hint",
-  "max_age",
-]);
-
-/** What the fields mean, in the words of docs/reference/policy.md. */
-const MEANINGS: Record<string, string> = {
-  strategy: "How the next delay is found",
-  max_retries: "Retries after the original send",
-  initial_delay: "Before the first retry",
-  multiplier: "Growth of exponential delays",
-  max_interval: "The longest delay",
-  total_timeout: "Time after which no retry starts",
-  timeout_clock: "What total_timeout counts",
-  increment: "Added per retry by linear",
-  jitter: "How delays are randomised",
-  jitter_ratio: "Half width of percent jitter",
-  phases: "The parts of hybrid",
-  retry_on: "Retried besides the table",
-  never_retry: "Never retried; beats retry_on",
-  rules: "Classification rules, in order",
-  response: "How an answer is read",
-  max_hint: "The longest Retry-After that is obeyed",
-  max_age: "Wall time after which it expires",
-  exhausted_while_down: "When retries end while the lane is down",
-  cost_stop: "When going on is not worth its cost",
-};
-
 function PolicyTable({ policy }: { policy: StepPolicy["policy"] }) {
   const { origin, id: _, ...values } = policy;
   return (
-    <Scroll label="Policy">
-      <table className="table stack-phone">
-        <thead>
-          <tr>
-            <th scope="col">Field</th>
-            <th scope="col">Value</th>
-            <th scope="col">Comes from</th>
-            <th scope="col" className="grow">
-              Meaning
+    <Table label="Policy" columns={["Field", "Value", "Comes from", ["Meaning", "grow"]]}>
+      {Object.entries(values).map(([name, value]) => {
+        const from = origin[name] ?? "default";
+        return (
+          <tr key={name} className={from === "default" ? "quiet-row" : undefined}>
+            <th scope="row">
+              <code>{name}</code>
             </th>
+            <td className="num value">{shown(name, value)}</td>
+            <td data-label="from">{from}</td>
+            <td className="grow muted">{MEANINGS[name]}</td>
           </tr>
-        </thead>
-        <tbody>
-          {Object.entries(values).map(([name, value]) => {
-            const from = origin[name] ?? "default";
-            return (
-              <tr key={name} className={from === "default" ? "quiet-row" : undefined}>
-                <th scope="row">
-                  <code>{name}</code>
-                </th>
-                <td className="num value">{shown(name, value)}</td>
-                <td data-label="from">{from}</td>
-                <td className="grow muted">{MEANINGS[name]}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </Scroll>
+        );
+      })}
+    </Table>
   );
 }
 

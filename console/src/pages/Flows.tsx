@@ -4,8 +4,8 @@ import { Link } from "wouter";
 import { useFlows } from "../api/queries";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
-import { Scroll } from "../parts/Scroll";
 import { Asked, Empty } from "../parts/States";
+import { Table } from "../parts/Table";
 
 export default function Flows() {
   const flows = useFlows();
@@ -24,47 +24,35 @@ export default function Flows() {
               Flows stand in <code>holdfast.toml</code>.
             </Empty>
           ) : (
-            <Scroll label="Flows">
-              <table className="table stack-phone">
-                <thead>
-                  <tr>
-                    <th scope="col">Flow</th>
-                    <th scope="col">Mode</th>
-                    <th scope="col" className="grow">
-                      Steps
-                    </th>
-                    <th scope="col">Account</th>
-                    <th scope="col">Deliveries</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {found.map((flow) => (
-                    <tr key={flow.name}>
-                      <th scope="row">
-                        <Link href={links.flow(flow.name)}>{flow.name}</Link>
-                      </th>
-                      <td>{flow.mode}</td>
-                      <td className="grow steps">
-                        {flow.steps.map((step, index) => (
-                          <span key={step.name}>
-                            {index > 0 && (
-                              <span className="muted">
-                                {flow.mode === "sequential" ? " then " : " and "}
-                              </span>
-                            )}
-                            <Link href={links.lane(step.recipient)}>{step.recipient}</Link>
+            <Table
+              label="Flows"
+              columns={["Flow", "Mode", ["Steps", "grow"], "Account", "Deliveries"]}
+            >
+              {found.map((flow) => (
+                <tr key={flow.name}>
+                  <th scope="row">
+                    <Link href={links.flow(flow.name)}>{flow.name}</Link>
+                  </th>
+                  <td>{flow.mode}</td>
+                  <td className="grow steps">
+                    {flow.steps.map((step, index) => (
+                      <span key={step.name}>
+                        {index > 0 && (
+                          <span className="muted">
+                            {flow.mode === "sequential" ? " then " : " and "}
                           </span>
-                        ))}
-                      </td>
-                      <td>{flow.account}</td>
-                      <td>
-                        <Link href={links.deliveries({ flow: flow.name })}>show</Link>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </Scroll>
+                        )}
+                        <Link href={links.lane(step.recipient)}>{step.recipient}</Link>
+                      </span>
+                    ))}
+                  </td>
+                  <td>{flow.account}</td>
+                  <td>
+                    <Link href={links.deliveries({ flow: flow.name })}>show</Link>
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </Asked>

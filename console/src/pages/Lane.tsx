@@ -9,12 +9,15 @@ import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { bucketed } from "../logic/buckets";
 import { count, percent, plural, rate, span } from "../logic/numbers";
+import { kindsFor } from "../logic/operations";
 import { patterns } from "../logic/patterns";
+import { query } from "../logic/query";
 import { type Act, ActDialog } from "../parts/ActDialog";
 import { EventTable } from "../parts/EventTable";
 import { Facts } from "../parts/Facts";
 import { Gates } from "../parts/Gates";
 import { LaneWhy } from "../parts/LaneTable";
+import { OperationForm, type Wanted } from "../parts/OperationForm";
 import { Plot } from "../parts/Plot";
 import { Section } from "../parts/Section";
 import { Asked, Empty } from "../parts/States";
@@ -29,12 +32,13 @@ export default function Lane() {
   const { name = "" } = useParams<{ name: string }>();
   const lane = useRecipient(name);
   const [asked, setAsked] = useState<Act | null>(null);
+  const [wanted, setWanted] = useState<Wanted | null>(null);
   return (
     <>
       <PageHead
         title={name}
         up={<Link href="/lanes">Lanes</Link>}
-        actions={lane.data && <Actions lane={lane.data} ask={setAsked} />}
+        actions={lane.data && <Actions lane={lane.data} ask={setAsked} bulk={setWanted} />}
       >
         {lane.data && (
           <p className="lane-line">
@@ -48,21 +52,45 @@ export default function Lane() {
       </PageHead>
       <Asked query={lane}>{(found) => <Body lane={found} />}</Asked>
       <ActDialog act={asked} close={() => setAsked(null)} />
+      <OperationForm wanted={wanted} close={() => setWanted(null)} />
     </>
   );
 }
 
-function Actions({ lane, ask }: { lane: Recipient; ask: (act: Act) => void }) {
-  return Object.entries(laneActs(lane)).map(([name, act]) => (
-    <Button
-      key={name}
-      size="xs"
-      variant={name === "Resume" ? "filled" : "default"}
-      onClick={() => ask(act)}
-    >
-      {name}
-    </Button>
-  ));
+interface ActionsProps {
+  lane: Recipient;
+  ask: (act: Act) => void;
+  bulk: (wanted: Wanted) => void;
+}
+
+function Actions({ lane, ask, bulk }: ActionsProps) {
+  return (
+    <>
+      {(lane.dead > 0 || lane.pending > 0) && (
+        <Button size="xs" variant="default" onClick={() => bulk(ofLane(lane))}>
+          {lane.dead > 0 ? "Redrive what is in review" : "Act on what waits"}
+        </Button>
+      )}
+      {Object.entries(laneActs(lane)).map(([name, act]) => (
+        <Button
+          key={name}
+          size="xs"
+          variant={name === "Resume" ? "filled" : "default"}
+          onClick={() => ask(act)}
+        >
+          {name}
+        </Button>
+      ))}
+    </>
+  );
+}
+
+/** All of a lane that is in review, or else all that waits. */
+function ofLane(lane: Recipient): Wanted {
+  const status = lane.dead > 0 ? "dead" : "pending";
+  const q = query({ status, recipient: lane.recipient });
+  const what = `what ${lane.dead > 0 ? "is in review" : "waits"} of ${lane.recipient}`;
+  return { q, what, kinds: kindsFor(q) };
 }
 
 function Body({ lane }: { lane: Recipient }) {

@@ -14,6 +14,7 @@ import { type Act, ActDialog } from "../parts/ActDialog";
 import { Copy } from "../parts/Copy";
 import { Facts } from "../parts/Facts";
 import { Json } from "../parts/Json";
+import { Reveal } from "../parts/Reveal";
 import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
 import { Asked } from "../parts/States";
@@ -83,6 +84,7 @@ function Actions({ message, ask }: { message: Shape; ask: (act: Act) => void }) 
 }
 
 function Body({ message }: { message: Shape }) {
+  const first = message.deliveries[0]; // all deliveries of a flow are masked alike
   return (
     <>
       <Section title="What arrived">
@@ -97,7 +99,14 @@ function Body({ message }: { message: Shape }) {
             ["Accepted", <Time key="at" at={message.created_at} as="absolute" />],
             ["Key", message.key && <code key="key">{message.key}</code>],
             ["Size", bytes(message.size)],
-            ["Payload", message.payload_kept ? "kept, encrypted" : "purged"],
+            [
+              "Payload",
+              message.payload_kept && first !== undefined ? (
+                <Reveal key="payload" delivery={first.id} what={short(message.id)} />
+              ) : (
+                "purged"
+              ),
+            ],
             ["Value", message.value],
             ["Priority", `${message.priority} of 9`],
             ["Quality", message.quality],

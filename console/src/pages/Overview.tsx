@@ -1,59 +1,70 @@
 /** Everything at a glance: what fails and why, how much waits, how fast it goes (S1.60-S1.67). */
 
 import { Link } from "wouter";
-import { useDead, useNewest, useOverview, useRecipients } from "../api/queries";
-import type { Delivery, Overview as Glance, Recipient, Window, Worker } from "../api/types";
+import { useMe } from "../api/me";
+import { useNewest, useOverview, useRecipients } from "../api/queries";
+import type { Overview as Glance, Recipient, Window, Worker } from "../api/types";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { headline } from "../logic/headline";
 import { why } from "../logic/lanes";
 import { bytes, count, percent, plural, rate, span } from "../logic/numbers";
 import { patterns } from "../logic/patterns";
-import { short } from "../logic/words";
+import { Alerts } from "../parts/Alerts";
 import { Bar } from "../parts/Bar";
+import { Critical } from "../parts/Critical";
 import { LaneTable } from "../parts/LaneTable";
 import { Plot } from "../parts/Plot";
-import { Scroll } from "../parts/Scroll";
 import { Section } from "../parts/Section";
+import { SpoolSaying } from "../parts/Spool";
 import { Asked, Empty, Loading } from "../parts/States";
+import { Table } from "../parts/Table";
 import { Time } from "../time/Time";
 
 const EVENTS = 500;
-const DEAD = 200;
 const SHOWN = 6;
 
 export default function Overview() {
   const overview = useOverview();
   const lanes = useRecipients();
+  const account = useMe()?.account;
   return (
     <>
-      <PageHead title="Overview">{lanes.data && <Saying lanes={lanes.data} />}</PageHead>
-      <Asked query={overview}>
-        {(glance) => (
-          <>
-            <Figures glance={glance} lanes={lanes.data ?? []} />
-            <Plots glance={glance} />
-          </>
+      <PageHead title="Overview">
+        {lanes.data && !(account && lanes.data.length === 0) && <Saying lanes={lanes.data} />}
+        {overview.data?.workers.map(
+          (worker) => worker.spool && <SpoolSaying key={worker.id} spool={worker.spool} />,
         )}
+        {account && (
+          <p className="muted">
+            What belongs to the account {account}. Rates, answer times and workers are those of all
+            accounts together, and not shown.
+          </p>
+        )}
+      </PageHead>
+      <Asked query={overview}>
+        {(glance) =>
+          glance.windows.length > 0 ? (
+            <>
+              <Figures glance={glance} lanes={lanes.data ?? []} />
+              <Plots glance={glance} />
+            </>
+          ) : (
+            <OwnFigures glance={glance} lanes={lanes.data ?? []} />
+          )
+        }
       </Asked>
       <Section title="Lanes" note="Trouble first" className="wide">
         <Asked query={lanes}>
-          {(found) =>
-            found.length > 0 ? (
-              <LaneTable lanes={found} />
-            ) : (
-              <Empty title="No recipient is configured">
-                Recipients and flows stand in <code>holdfast.toml</code>.
-              </Empty>
-            )
-          }
+          {(found) => (found.length > 0 ? <LaneTable lanes={found} /> : <NoLane of={account} />)}
         </Asked>
       </Section>
       <div className="halves">
-        <Failing />
-        <Review />
+        <Alerts />
+        <Critical />
       </div>
-      {overview.data && (
+      <Failing />
+      {overview.data && overview.data.workers.length > 0 && (
         <Section title="Resources" note={plural(overview.data.workers.length, "worker")}>
           {overview.data.workers.map((worker) => (
             <Resources key={worker.id} worker={worker} />
@@ -61,6 +72,18 @@ export default function Overview() {
         </Section>
       )}
     </>
+  );
+}
+
+function NoLane({ of }: { of: string | null | undefined }) {
+  return of ? (
+    <Empty title={`No recipient belongs to ${of}`}>
+      Who runs this installation gives the account recipients and flows.
+    </Empty>
+  ) : (
+    <Empty title="No recipient is configured">
+      Recipients and flows stand in <code>holdfast.toml</code>.
+    </Empty>
   );
 }
 
@@ -159,22 +182,68 @@ function Figure({ name, value, href, details }: FigureProps) {
   );
 }
 
-function Figures({ glance, lanes }: { glance: Glance; lanes: Recipient[] }) {
-  const [one, five, quarter, hour] = [1, 5, 15, 60].map((minutes) => windowOf(glance, minutes));
-  const dead = lanes.reduce((sum, lane) => sum + lane.dead, 0);
+interface FiguresProps {
+  glance: Glance;
+  lanes: Recipient[];
+}
+
+function Waiting({ glance }: { glance: Glance }) {
   const priority = (name: string) => count(glance.by_priority[name] ?? 0);
   return (
+    <Figure
+      name="Waiting"
+      href={links.deliveries({ status: "pending" })}
+      value={count(glance.depth)}
+      details={[
+        ["high", priority("high")],
+        ["normal", priority("normal")],
+        ["low", priority("low")],
+      ]}
+    />
+  );
+}
+
+function InReview({ lanes }: { lanes: Recipient[] }) {
+  return (
+    <Figure
+      name="In review"
+      href={links.deliveries({ status: "dead" })}
+      value={count(lanes.reduce((sum, lane) => sum + lane.dead, 0))}
+      details={[["lanes", count(lanes.filter((lane) => lane.dead > 0).length)]]}
+    />
+  );
+}
+
+/** What is known of one account alone: counts, and no rates. */
+function OwnFigures({ glance, lanes }: FiguresProps) {
+  const of = (wanted: "delivered" | "created") => lanes.reduce((sum, one) => sum + one[wanted], 0);
+  const open = Object.entries(glance.lanes).filter(([state]) => state !== "closed");
+  return (
     <dl className="figures">
+      <Waiting glance={glance} />
       <Figure
-        name="Waiting"
-        href={links.deliveries({ status: "pending" })}
-        value={count(glance.depth)}
+        name="Sending now"
+        value={count(glance.active)}
         details={[
-          ["high", priority("high")],
-          ["normal", priority("normal")],
-          ["low", priority("low")],
+          ["lanes", count(lanes.length)],
+          ["that do not flow", count(open.reduce((sum, [, number]) => sum + number, 0))],
         ]}
       />
+      <Figure
+        name="Delivered"
+        value={count(of("delivered"))}
+        details={[["of all", of("created") > 0 ? percent(of("delivered") / of("created")) : "–"]]}
+      />
+      <InReview lanes={lanes} />
+    </dl>
+  );
+}
+
+function Figures({ glance, lanes }: FiguresProps) {
+  const [one, five, quarter, hour] = [1, 5, 15, 60].map((minutes) => windowOf(glance, minutes));
+  return (
+    <dl className="figures">
+      <Waiting glance={glance} />
       <Figure
         name="Sending now"
         value={count(glance.active)}
@@ -208,12 +277,7 @@ function Figures({ glance, lanes }: { glance: Glance; lanes: Recipient[] }) {
           ["95 of 100 below", latency(five?.p95_ms)],
         ]}
       />
-      <Figure
-        name="In review"
-        href={links.deliveries({ status: "dead" })}
-        value={count(dead)}
-        details={[["lanes", count(lanes.filter((lane) => lane.dead > 0).length)]]}
-      />
+      <InReview lanes={lanes} />
     </dl>
   );
 }
@@ -273,128 +337,41 @@ function Failing() {
     <Section
       title="What fails"
       note={events.data ? `in the newest ${plural(events.data.length, "try", "tries")}` : ""}
+      actions={<Link href="/groups">All groups</Link>}
     >
       {found === null && <Loading lines={4} />}
       {found?.length === 0 && <Empty title="Nothing failed" />}
       {found !== null && found.length > 0 && (
-        <Scroll label="Failures that look alike">
-          <table className="table stack-phone">
-            <thead>
-              <tr>
-                <th scope="col" className="right">
-                  Times
-                </th>
-                <th scope="col">Recipient</th>
-                <th scope="col" className="grow">
-                  Reason
-                </th>
-                <th scope="col" className="right">
-                  Last
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.slice(0, SHOWN).map((pattern) => (
-                <tr key={pattern.key}>
-                  <td className="right num">{count(pattern.count)}</td>
-                  <td>
-                    <Link href={links.lane(pattern.recipient)}>{pattern.recipient}</Link>
-                  </td>
-                  <td className="grow">
-                    <span className="came">
-                      {pattern.status && <span className="tag num">{pattern.status}</span>}
-                      <Link
-                        href={links.delivery(pattern.sample)}
-                        className="clip"
-                        title={pattern.reason}
-                      >
-                        {pattern.reason}
-                      </Link>
-                      <span className="tag hide-phone">{pattern.failureClass}</span>
-                    </span>
-                  </td>
-                  <td className="right">
-                    <Time at={pattern.last} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label="Failures that look alike"
+          columns={[["Times", "right"], "Recipient", ["Reason", "grow"], ["Last", "right"]]}
+        >
+          {found.slice(0, SHOWN).map((pattern) => (
+            <tr key={pattern.key}>
+              <td className="right num">{count(pattern.count)}</td>
+              <td>
+                <Link href={links.lane(pattern.recipient)}>{pattern.recipient}</Link>
+              </td>
+              <td className="grow">
+                <span className="came">
+                  {pattern.status && <span className="tag num">{pattern.status}</span>}
+                  <Link
+                    href={links.delivery(pattern.sample)}
+                    className="clip"
+                    title={pattern.reason}
+                  >
+                    {pattern.reason}
+                  </Link>
+                  <span className="tag hide-phone">{pattern.failureClass}</span>
+                </span>
+              </td>
+              <td className="right">
+                <Time at={pattern.last} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
-    </Section>
-  );
-}
-
-/** The dead, by priority: what a person should look at first (S1.66). */
-function urgent(dead: Delivery[]): Delivery[] {
-  return [...dead].sort(
-    (a, b) => b.priority - a.priority || (b.ended_at ?? "").localeCompare(a.ended_at ?? ""),
-  );
-}
-
-function Review() {
-  const dead = useDead(DEAD);
-  const note =
-    dead.data?.length === DEAD
-      ? `highest priority of the newest ${DEAD}`
-      : "highest priority first";
-  return (
-    <Section
-      title="In review"
-      note={dead.data && dead.data.length > 0 ? note : ""}
-      actions={<Link href={links.deliveries({ status: "dead" })}>All in review</Link>}
-    >
-      <Asked query={dead} lines={4}>
-        {(found) =>
-          found.length === 0 ? (
-            <Empty title="Nothing needs a person" />
-          ) : (
-            <Scroll label="Deliveries in review">
-              <table className="table stack-phone">
-                <thead>
-                  <tr>
-                    <th scope="col">Delivery</th>
-                    <th scope="col">Recipient</th>
-                    <th scope="col" className="grow">
-                      Reason
-                    </th>
-                    <th scope="col" className="right">
-                      Priority
-                    </th>
-                    <th scope="col" className="right">
-                      Since
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {urgent(found)
-                    .slice(0, SHOWN)
-                    .map((delivery) => (
-                      <tr key={delivery.id}>
-                        <td>
-                          <Link href={links.delivery(delivery.id)} className="mono">
-                            {short(delivery.id)}
-                          </Link>
-                        </td>
-                        <td>{delivery.recipient}</td>
-                        <td className="grow">
-                          <span className="clip" title={delivery.reason ?? ""}>
-                            {delivery.reason ?? delivery.code}
-                          </span>
-                        </td>
-                        <td className="right num">{delivery.priority}</td>
-                        <td className="right">
-                          <Time at={delivery.ended_at} />
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </Scroll>
-          )
-        }
-      </Asked>
     </Section>
   );
 }

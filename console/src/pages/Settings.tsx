@@ -4,18 +4,22 @@ import { Button, SegmentedControl, TextInput, useMantineColorScheme } from "@man
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { token } from "../api/client";
+import { useMaySeeVersions } from "../api/configurations";
 import { connection } from "../api/connection";
 import { useVersion } from "../api/queries";
 import { PageHead } from "../app/PageHead";
 import { ACTOR_PATTERN, prefs, usePrefs, type Zone } from "../app/prefs";
 import { Facts } from "../parts/Facts";
 import { Section } from "../parts/Section";
+import { Versions } from "../parts/Versions";
 
 export default function Settings() {
   return (
     <>
       <PageHead title="Settings">
-        <p className="muted">Kept in this browser. The configuration itself is a file.</p>
+        <p className="muted">
+          Yours are kept in this browser. The configuration is a file; its versions are below.
+        </p>
       </PageHead>
       <Section title="You">
         <Actor />
@@ -27,7 +31,17 @@ export default function Settings() {
       <Section title="This installation">
         <About />
       </Section>
+      <Configuration />
     </>
+  );
+}
+
+function Configuration() {
+  if (!useMaySeeVersions()) return null;
+  return (
+    <Section title="Configuration" note="Each start with another file is a version.">
+      <Versions />
+    </Section>
   );
 }
 
@@ -38,7 +52,7 @@ function Actor() {
     <TextInput
       className="field"
       label="Your name in the audit journal"
-      description="Sent with every action. There are no accounts yet: anybody may write any name."
+      description="Sent with every action while nobody is signed in: anybody may write any name then."
       value={name}
       maxLength={100}
       onChange={(event) => {

@@ -1,5 +1,6 @@
 /** Who sends: each worker with its lease, its lanes, and of the one that answers its load. */
 
+import { Link } from "wouter";
 import { useWorkers } from "../api/queries";
 import type { Member, Worker } from "../api/types";
 import { PageHead } from "../app/PageHead";
@@ -7,6 +8,7 @@ import { count } from "../logic/numbers";
 import { gateWord } from "../logic/words";
 import { Facts } from "../parts/Facts";
 import { Section } from "../parts/Section";
+import { spoolFacts } from "../parts/Spool";
 import { Asked } from "../parts/States";
 import { Label } from "../parts/Status";
 import { Time } from "../time/Time";
@@ -25,6 +27,7 @@ export default function Workers() {
       <Asked query={workers}>
         {(found) => (
           <>
+            <Apart workers={found} />
             {found.map((worker) => (
               <One key={worker.epoch} worker={worker} />
             ))}
@@ -35,6 +38,21 @@ export default function Workers() {
   );
 }
 
+/** Says that workers started with different configurations: one of them was forgotten. */
+function Apart({ workers }: { workers: Member[] }) {
+  const known = [...new Set(workers.map((one) => one.configuration))]
+    .filter((version) => version > 0)
+    .sort((one, other) => one - other);
+  if (known.length < 2) return null;
+  return (
+    <p role="status">
+      <Label tone="warn" shape="half" text={`Started with versions ${known.join(", ")}`} /> of the
+      configuration. See what differs under <Link href="/settings">Settings</Link>, then restart the
+      older ones.
+    </p>
+  );
+}
+
 function One({ worker }: { worker: Member }) {
   return (
     <Section title={worker.name || `epoch ${worker.epoch}`}>
@@ -42,7 +60,15 @@ function One({ worker }: { worker: Member }) {
         <Facts
           facts={[
             ["Host", `${worker.host}, process ${worker.pid}, version ${worker.version}`],
-            ["Started", <Time key="since" at={worker.started_at} />],
+            [
+              "Started",
+              <>
+                <Time key="since" at={worker.started_at} />
+                {worker.configuration
+                  ? `, with version ${worker.configuration} of the configuration`
+                  : null}
+              </>,
+            ],
             ["Epoch", worker.epoch],
             [
               "Lease",
@@ -93,5 +119,6 @@ function told(load: Worker): [string, React.ReactNode][] {
     ],
     ["In memory", `${count(load.buffered)} deliveries`],
     ["Commits since start", count(load.commits)],
+    ...spoolFacts(load.spool),
   ];
 }

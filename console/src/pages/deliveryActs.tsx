@@ -1,10 +1,15 @@
 /** What a person can do with a delivery as it stands. */
 
-import { Select, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { act } from "../api/actions";
+import { assign } from "../api/review";
 import type { Delivery, Recipient } from "../api/types";
+import { prefs } from "../app/prefs";
+import { settingsOf } from "../logic/policy";
 import { short } from "../logic/words";
 import type { Act } from "../parts/ActDialog";
+import { OverrideFields } from "../parts/OverrideFields";
+import { ProofFields } from "../parts/ProofFields";
 
 type Made = Omit<Act, "what" | "seen" | "again">;
 type Make = (delivery: Delivery, lane: Recipient | undefined) => Made;
@@ -22,16 +27,8 @@ const ACTS: Record<string, { from: Delivery["status"][]; make: Make }> = {
       run: (reason) => act.undo(delivery, reason),
     }),
   },
-  "Mark delivered": {
-    from: ["dead", "discarded"],
-    make: (delivery) => ({
-      verb: "Mark delivered",
-      consequence: "It counts as delivered although Holdfast has no proof. Nothing is sent.",
-      reasonLabel: "Proof",
-      done: "Marked delivered",
-      run: (reason) => act.prove(delivery, reason),
-    }),
-  },
+  "Mark delivered": { from: ["dead", "discarded"], make: prove },
+  Assign: { from: ["dead"], make: assigned },
   Discard: {
     from: ["dead"],
     make: (delivery) => ({
@@ -70,24 +67,57 @@ export function deliveryActs(delivery: Delivery, lane?: Recipient): Record<strin
   );
 }
 
+function prove(delivery: Delivery): Made {
+  return {
+    verb: "Mark delivered",
+    consequence: "It counts as delivered. Nothing is sent; the audit journal keeps the proof.",
+    done: "Marked delivered",
+    fields: (values, set) => <ProofFields values={values} set={set} />,
+    run: (reason, { reference, proof, file, sha256 }) =>
+      act.prove(delivery, reason, {
+        ...(reference && { reference }),
+        ...(proof && { proof }),
+        ...(file && { file }),
+        ...(sha256 && { sha256 }),
+      }),
+  };
+}
+
+function assigned(delivery: Delivery): Made {
+  return {
+    verb: "Assign",
+    consequence: "It is this person's to look at. Nothing is sent by that.",
+    done: "Assigned",
+    fields: (values, set) => (
+      <TextInput
+        label="To whom"
+        description="A name; empty: nobody."
+        maxLength={100}
+        value={values.assignee ?? prefs.get().actor}
+        onChange={(event) => set({ assignee: event.currentTarget.value })}
+      />
+    ),
+    run: (reason, { assignee = prefs.get().actor }) =>
+      assign(delivery, reason, assignee.trim() || null),
+  };
+}
+
 function redrive(delivery: Delivery, lane: Recipient | undefined): Made {
-  const endpoints = lane?.endpoints ?? [];
+  const endpoints = (lane?.endpoints ?? []).map((one) => one.name);
   return {
     verb: "Redrive",
     consequence: `It returns to the lane of ${delivery.recipient} with all its retries, under the same key: a partner that has it already will call it a duplicate.`,
     done: "Returned to its lane",
-    fields: (values, set) =>
-      endpoints.length > 1 && (
-        <Select
-          label="Endpoint"
-          data={endpoints.map((one) => one.name)}
-          placeholder="the usual one"
-          clearable
-          value={values.endpoint || null}
-          onChange={(value) => set({ endpoint: value ?? "" })}
-        />
-      ),
-    run: (reason, values) => act.redrive(delivery, reason, values.endpoint),
+    fields: (values, set) => (
+      <OverrideFields delivery={delivery} endpoints={endpoints} values={values} set={set} />
+    ),
+    run: async (reason, values) => {
+      const policy = settingsOf(values);
+      return act.redrive(delivery, reason, {
+        ...(values.endpoint && { endpoint: values.endpoint }),
+        ...(policy && { policy }),
+      });
+    },
   };
 }
 

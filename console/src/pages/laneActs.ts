@@ -31,6 +31,7 @@ export function laneActs(lane: Recipient): Record<string, Act> {
 function resume(lane: Recipient): Made {
   const what = lane.recipient;
   return {
+    needs: "steer",
     verb: "Resume",
     what,
     consequence: `What waits for ${what} is sent again, as fast as the lane allows.`,
@@ -42,6 +43,7 @@ function resume(lane: Recipient): Made {
 function pause(lane: Recipient): Made {
   const what = lane.recipient;
   return {
+    needs: "steer",
     verb: "Pause",
     what,
     consequence: `Nothing is sent to ${what} until somebody resumes it. Deliveries wait and use no retries.`,
@@ -53,6 +55,7 @@ function pause(lane: Recipient): Made {
 function reset(lane: Recipient): Made {
   const what = lane.recipient;
   return {
+    needs: "steer",
     verb: "Close breaker",
     what: `of ${what}`,
     consequence: `Everything that waits for ${what} may go at once: do this when you know that it is back.`,
@@ -64,6 +67,7 @@ function reset(lane: Recipient): Made {
 function open(lane: Recipient): Made {
   const what = lane.recipient;
   return {
+    needs: "steer",
     verb: "Open breaker",
     what: `of ${what}`,
     danger: true,

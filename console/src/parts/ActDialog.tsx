@@ -1,10 +1,13 @@
 /** One dialog for every action: what will happen, why, and what the API said when it refused. */
 
-import { Button, Group, Modal, Stack, Textarea } from "@mantine/core";
+import { Modal, Stack } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { currentOf } from "../api/client";
+import { useMay } from "../api/me";
+import type { Permission } from "../api/types";
+import { Reason, Ways } from "./Deciding";
 import { Meanwhile } from "./Meanwhile";
 
 /** What was filled in besides the reason, by the names of the fields. */
@@ -18,12 +21,12 @@ export interface Act {
   /** One sentence: the consequence. */
   consequence: string;
   danger?: boolean;
+  /** What the person must be allowed; without: `act`. */
+  needs?: Permission;
   /** Said when it is done. */
   done: string;
   /** Further fields, above the reason. */
   fields?: (values: Values, set: (part: Values) => void) => ReactNode;
-  /** Label of the reason, where it is more than a reason. */
-  reasonLabel?: string;
   /** The state that the person saw, and how the journal calls the thing. */
   seen?: { state: object; subject: string };
   /** The same on the present state, when somebody was faster; null: it makes no sense any more. */
@@ -44,7 +47,7 @@ export function ActDialog({ act, close }: Props) {
       title={act ? `${act.verb} ${act.what}` : ""}
       lockScroll={false}
       centered
-      size="md"
+      size={act?.fields ? "lg" : "md"}
     >
       {act && <ActForm asked={act} close={close} />}
     </Modal>
@@ -64,6 +67,8 @@ function ActForm({ asked, close }: { asked: Act; close: () => void }) {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const queries = useQueryClient();
+  const needs = asked.needs ?? "act";
+  const may = useMay(needs);
 
   function refused(act: Act, problem: unknown) {
     const current = currentOf(problem);
@@ -99,31 +104,20 @@ function ActForm({ asked, close }: { asked: Act; close: () => void }) {
       <Stack gap="sm">
         {faster && <Meanwhile {...faster} possible={act !== null} verb={asked.verb} />}
         {act && <p>{act.consequence}</p>}
-        {act?.fields?.(values, (part) => setValues((before) => ({ ...before, ...part })))}
-        {act && (
-          <Textarea
-            label={act.reasonLabel ?? "Reason"}
-            description="Kept in the audit journal, with your name."
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-            maxLength={500}
-            autosize
-            minRows={2}
-            withAsterisk
-            error={error}
-            data-autofocus
-          />
+        {!may && (
+          <p role="alert">
+            Your role may not do this: it needs the permission <code>{needs}</code>.
+          </p>
         )}
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={close}>
-            Back
-          </Button>
-          {act && (
-            <Button type="submit" color={act.danger ? "red" : undefined} loading={busy}>
-              {faster ? `${act.verb} all the same` : act.verb}
-            </Button>
-          )}
-        </Group>
+        {act?.fields?.(values, (part) => setValues((before) => ({ ...before, ...part })))}
+        {act && <Reason value={reason} set={setReason} error={error} />}
+        <Ways
+          close={close}
+          verb={act && (faster ? `${act.verb} all the same` : act.verb)}
+          danger={act?.danger}
+          busy={busy}
+          disabled={!may}
+        />
       </Stack>
     </form>
   );

@@ -6,8 +6,8 @@ import { links } from "../app/links";
 import { byTrouble, why } from "../logic/lanes";
 import { count } from "../logic/numbers";
 import { Time } from "../time/Time";
-import { Scroll } from "./Scroll";
 import { BreakerLabel } from "./Status";
+import { Table } from "./Table";
 
 export function LaneWhy({ lane }: { lane: Recipient }) {
   const found = why(lane);
@@ -35,65 +35,48 @@ function Deliveries({ lane, status, number }: { lane: Recipient; status: string;
 
 export function LaneTable({ lanes }: { lanes: Recipient[] }) {
   return (
-    <Scroll label="Lanes">
-      <table className="table stack-phone">
-        <caption className="sr-only">Lanes, those in trouble first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Recipient</th>
-            <th scope="col">Breaker</th>
-            <th scope="col" className="grow">
-              Why it waits
-            </th>
-            <th scope="col" className="right">
-              Waiting
-            </th>
-            <th scope="col" className="right">
-              Sending
-            </th>
-            <th scope="col" className="right">
-              Delivered
-            </th>
-            <th scope="col" className="right">
-              In review
-            </th>
-            <th scope="col" className="right">
-              Last success
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {byTrouble(lanes).map((lane) => (
-            <tr key={lane.recipient}>
-              <th scope="row">
-                <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link>
-              </th>
-              <td>
-                <BreakerLabel breaker={lane.breaker} paused={lane.paused !== null} />
-              </td>
-              <td className="grow why-cell">
-                <LaneWhy lane={lane} />
-              </td>
-              <td data-label="waiting" className="right num">
-                <Deliveries lane={lane} status="pending" number={lane.pending} />
-              </td>
-              <td data-label="sending" className="right num">
-                {lane.in_flight}
-                <span className="muted">/{lane.concurrency}</span>
-              </td>
-              <td data-label="delivered" className="right num">
-                {count(lane.delivered)}
-              </td>
-              <td data-label="in review" className="right num">
-                <Deliveries lane={lane} status="dead" number={lane.dead} />
-              </td>
-              <td data-label="last success" className="right">
-                <Time at={lane.last_success_at} zone={lane.zone} none="never" />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label="Lanes, those in trouble first"
+      columns={[
+        "Recipient",
+        "Breaker",
+        ["Why it waits", "grow"],
+        ["Waiting", "right"],
+        ["Sending", "right"],
+        ["Delivered", "right"],
+        ["In review", "right"],
+        ["Last success", "right"],
+      ]}
+    >
+      {byTrouble(lanes).map((lane) => (
+        <tr key={lane.recipient}>
+          <th scope="row">
+            <Link href={links.lane(lane.recipient)}>{lane.recipient}</Link>
+          </th>
+          <td>
+            <BreakerLabel breaker={lane.breaker} paused={lane.paused !== null} />
+          </td>
+          <td className="grow why-cell">
+            <LaneWhy lane={lane} />
+          </td>
+          <td data-label="waiting" className="right num">
+            <Deliveries lane={lane} status="pending" number={lane.pending} />
+          </td>
+          <td data-label="sending" className="right num">
+            {lane.in_flight}
+            <span className="muted">/{lane.concurrency}</span>
+          </td>
+          <td data-label="delivered" className="right num">
+            {count(lane.delivered)}
+          </td>
+          <td data-label="in review" className="right num">
+            <Deliveries lane={lane} status="dead" number={lane.dead} />
+          </td>
+          <td data-label="last success" className="right">
+            <Time at={lane.last_success_at} zone={lane.zone} none="never" />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -1,6 +1,6 @@
 /** Where something stands, as shape and word: never by colour alone. */
 
-import { BREAKER_WORDS, STATUS_WORDS } from "../logic/words";
+import { BREAKER_WORDS, STAGE_WORDS, STATUS_WORDS } from "../logic/words";
 
 type Shape = "full" | "ring" | "half" | "cross" | "dash" | "pause";
 type Tone = "ok" | "bad" | "warn" | "hold" | "quiet";
@@ -73,4 +73,19 @@ const OUTCOMES: Record<string, { tone: Tone; shape: Shape }> = {
 export function OutcomeLabel({ outcome }: { outcome: string }) {
   const look = OUTCOMES[outcome] ?? { tone: "quiet", shape: "ring" };
   return <Label {...look} text={outcome} />;
+}
+
+const STAGES: Record<string, { tone: Tone; shape: Shape }> = {
+  proposed: { tone: "warn", shape: "ring" },
+  approved: { tone: "ok", shape: "half" },
+  rejected: { tone: "bad", shape: "cross" },
+  current: { tone: "ok", shape: "full" },
+  replaced: { tone: "quiet", shape: "dash" },
+  superseded: { tone: "quiet", shape: "cross" },
+  unsound: { tone: "bad", shape: "cross" },
+};
+
+export function StageLabel({ stage }: { stage: string }) {
+  const look = STAGES[stage] ?? { tone: "quiet", shape: "ring" };
+  return <Label {...look} text={STAGE_WORDS[stage] ?? stage} />;
 }

@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import type { RetryEvent } from "../api/types";
+import { judged } from "../logic/groups";
 import { plural, span } from "../logic/numbers";
 import { Time } from "../time/Time";
 import { Compare } from "./Compare";
@@ -105,6 +106,7 @@ function Details({ event, before, zone }: DetailsProps) {
             ],
             ["Policy", policyOf(event)],
             ["Rules", event.rules.map((rule) => `${rule.rule}: ${rule.effect}`).join(", ")],
+            ["Judged", event.judgement && judged(event.judgement)],
             ["Given back", event.refunded > 0 ? plural(event.refunded, "retry", "retries") : null],
             ["Breaker", text(partner, "breaker")],
             ["Health", share(partner, "health")],

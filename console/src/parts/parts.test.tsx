@@ -7,7 +7,17 @@ import { App } from "../app/App";
 import { prefs } from "../app/prefs";
 import Deliveries from "../pages/Deliveries";
 import { deliveryActs } from "../pages/deliveryActs";
-import { answering, delivery, event, id, lane, show } from "../test/render";
+import {
+  answering,
+  CUT_OFF,
+  delivery,
+  event,
+  id,
+  lane,
+  operation,
+  preview,
+  show,
+} from "../test/render";
 import { ActDialog } from "./ActDialog";
 import { Gates } from "./Gates";
 import { Plot } from "./Plot";
@@ -47,6 +57,7 @@ describe("the dialog of an action", () => {
         const note = { at: "2026-01-01T00:00:09.000Z", actor: "bob", action: "undo" };
         return { body: { items: [{ ...note, subject: seen.id, reason: "by mistake" }] } };
       }
+      if (path.startsWith("/v1/flows/")) return { body: { name: "leads", steps: [] } };
       if (method !== "POST") return { body: now };
       if (headers.get("if-match") === `"${now.revision}"`) return { body: now };
       return { status: 412, body: { detail: "stale", code: "STALE", current: now } };
@@ -141,6 +152,8 @@ describe("the list of deliveries", () => {
     if (path.startsWith("/v1/deliveries/count")) return { body: { count: 3, at_least: false } };
     if (path === "/v1/recipients") return { body: { items: [lane()], next_cursor: null } };
     if (path === "/v1/flows") return { body: { items: [], next_cursor: null } };
+    if (path === "/v1/operations/preview") return { body: preview({ count: 2 }) };
+    if (path.startsWith("/v1/operations")) return { body: operation() };
     return { body: delivery({ status: "pending" }) };
   };
   const asking = (path: string, name: string) => new URL(path, "http://x").searchParams.get(name);
@@ -163,6 +176,15 @@ describe("the list of deliveries", () => {
         "status:delivered recipient:acme",
       ),
     );
+  });
+
+  test("without a query none is asked for: an empty one is refused", async () => {
+    at("");
+    const asked = answering(reply);
+    show(<Deliveries />);
+    await screen.findByText("3 deliveries match");
+    const lists = asked.filter((one) => one.path.startsWith("/v1/deliveries"));
+    expect(lists.map((one) => asking(one.path, "q"))).toEqual(lists.map(() => null));
   });
 
   test("completes with arrows and asks for what was chosen", async () => {
@@ -244,16 +266,40 @@ describe("the list of deliveries", () => {
     await userEvent.click(within(bar).getByRole("button", { name: "Redrive 2" }));
     await userEvent.type(await screen.findByLabelText(/Reason/), "postal codes are new");
     const dialog = within(screen.getByRole("dialog"));
-    await userEvent.click(dialog.getByRole("button", { name: "Redrive 2" }));
-    expect(await screen.findByText("2 of 2: 2 done, 0 refused")).toBeTruthy();
-    const sent = asked.filter((one) => one.method === "POST");
-    expect(sent.map((one) => one.path)).toEqual([
-      `/v1/deliveries/${id(2)}/redrive`,
-      `/v1/deliveries/${id(1)}/redrive`,
-    ]);
-    expect(sent[0]?.body).toEqual({ reason: "postal codes are new" });
-    expect(sent[0]?.headers.get("holdfast-actor")).toBe("ada");
-    expect(sent[0]?.headers.get("if-match")).toBe('"1"');
+    await userEvent.click(await dialog.findByRole("button", { name: "Redrive 2" }));
+    expect(await dialog.findByText("0 of 2")).toBeTruthy();
+    const [sent] = asked.filter((one) => one.path === "/v1/operations");
+    expect(sent?.body).toMatchObject({ kind: "redrive", ids: [id(2), id(1)], cut_off: CUT_OFF });
+    expect(sent?.body).toMatchObject({ reason: "postal codes are new" });
+    expect(sent?.headers.get("holdfast-actor")).toBe("ada");
+  });
+
+  test("the report of an action on many stays when its rows have left the list", async () => {
+    at("status:dead");
+    let gone = false;
+    answering((one) => {
+      if (one.path === "/v1/operations") gone = true;
+      if (gone && one.path.startsWith("/v1/deliveries?")) {
+        return { body: { items: [], next_cursor: null } };
+      }
+      if (gone && one.path.startsWith("/v1/operations/opr_")) {
+        return { body: operation({ state: "completed", changed: 2, delivered: 2, remaining: 0 }) };
+      }
+      return reply(one);
+    });
+    show(<Deliveries />);
+    await screen.findByText("3 deliveries match");
+    await userEvent.keyboard("jjxjx");
+    await userEvent.click(await screen.findByRole("button", { name: "Redrive" }));
+    await userEvent.type(await screen.findByLabelText(/Reason/), "again");
+    const dialog = within(screen.getByRole("dialog"));
+    await userEvent.click(await dialog.findByRole("button", { name: "Redrive 2" }));
+    expect(await dialog.findByText("2 of 2")).toBeTruthy();
+    await waitFor(() => expect(screen.queryByRole("toolbar")).toBeNull());
+    expect(await screen.findByText("Nothing is in review")).toBeTruthy();
+    expect(screen.getByRole("dialog").textContent).toContain("completed");
+    await userEvent.click(dialog.getByRole("button", { name: "Close" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
   });
 
   test("nothing in review is good news", async () => {
@@ -273,7 +319,9 @@ describe("the application", () => {
       body: { detail: "the bearer token is missing", code: "UNAUTHORIZED" },
     }));
     render(<App />);
-    await userEvent.type(await screen.findByLabelText(/Token/), "wrong");
+    await userEvent.click(await screen.findByText("Token"));
+    const field = await screen.findByLabelText(/Token/, { selector: "input[type=password]" });
+    await userEvent.type(field, "wrong");
     await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
     expect(await screen.findByText("This token is not accepted.")).toBeTruthy();
     expect(sessionStorage.length).toBe(0);

@@ -46,17 +46,30 @@ class Order(wire.Action, frozen=True, kw_only=True):
 
 
 class OperationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Paging of the operations list, newest first."""
+    """Paging of the operations list, newest first; `active`: only those that run."""
 
+    active: bool = False
     cursor: OperationId | None = None
     limit: wire.Limit = 100
 
 
 class ResultsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Paging of an operation's results, newest delivery first."""
+    """Filter and paging of an operation's results, newest delivery first."""
 
+    outcome: (
+        Annotated[str, Meta(description="Some of the outcomes, joined by commas.", max_length=100)]
+        | None
+    ) = None
     cursor: wire.DeliveryId | None = None
     limit: wire.Limit = 100
+
+
+class CanaryView(msgspec.Struct, frozen=True, kw_only=True):
+    """The sample that was asked for."""
+
+    size: int
+    bound: float
+    patience_seconds: float
 
 
 class GateView(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +84,14 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationView(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation. With `at_least` there may be more than `expected`.
+    """An operation; `tag` is its ETag. With `at_least` there may be more than `expected`.
 
     `changed` is all that was changed; of a redrive `waiting` of them have no outcome yet.
     """
 
     id: str
     revision: int
+    tag: str
     kind: Kind
     state: State
     stage: Stage
@@ -104,6 +118,7 @@ class OperationView(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     batch: int
     stop_error_rate: float
+    canary: CanaryView | None
     gate: GateView | None
     at: wire.Instant | None
     priority: int | None
@@ -202,6 +217,7 @@ def operation(value: Operation) -> OperationView:
         "present_rate": value.rate,
         "rate": plan.rate,
         "stop_error_rate": plan.stop,
+        "canary": _shown(plan.canary),
         "gate": _gate(value),
         "at": wire.iso(plan.at),
         "priority": plan.priority if plan.kind is Kind.PRIORITY else None,
@@ -217,6 +233,13 @@ def _remaining(value: Operation) -> int:
     if value.stage is Stage.LAST or value.state not in {State.RUNNING, State.PAUSED}:
         return 0
     return max(0, value.expected - value.tallies.changed - value.tallies.skipped)
+
+
+def _shown(canary: Canary | None) -> CanaryView | None:
+    if canary is None:
+        return None
+    patience = canary.patience_ms / 1000
+    return CanaryView(size=canary.size, bound=canary.bound, patience_seconds=patience)
 
 
 def _gate(value: Operation) -> GateView | None:
@@ -250,3 +273,17 @@ def preview(value: Preview) -> PreviewView:
         sample=[wire.delivery(each) for each in value.sample],
         strata=strata,
     )
+
+
+def outcomes(text: str | None) -> frozenset[Outcome]:
+    """Return the outcomes that are asked for; none: all.
+
+    Raises:
+        InvalidInput: one is none.
+    """
+    known = ", ".join(Outcome)
+    words = [] if text is None else text.split(",")
+    for word in words:
+        if word not in set(Outcome):
+            raise InvalidInput("outcome", word[:40], f"some of {known}, joined by commas")
+    return frozenset(Outcome(word) for word in words)

@@ -1,25 +1,28 @@
 """What the doors need of the engine."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+from holdfast.api.desks import Groups, Review
 from holdfast.errors import HoldfastError
 from holdfast.model.attempt import Event
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
-from holdfast.model.operation import Operation, Plan, Preview, Result
-from holdfast.model.overview import Overview
+from holdfast.model.operation import Operation, Outcome, Plan, Preview, Result
+from holdfast.model.overview import Overview, Spooling
 from holdfast.model.policy import PolicySettings
+from holdfast.model.review import Proof
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.stream import Topic
 from holdfast.model.submission import Receipt, Submission
 from holdfast.model.view import LaneView
 from holdfast.model.worker import Placed
-from holdfast.store import EventQuery, Note, Pruned
+from holdfast.store import EventQuery, Lines, Pruned
 
 
 class Intake(Protocol):
@@ -89,9 +92,15 @@ class Actions(Protocol):
         ...
 
     async def prove(
-        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
+        proof: Proof | None = None,
     ) -> Delivery:
-        """Mark a delivery delivered by hand; `reason` is the proof."""
+        """Mark a delivery delivered by hand."""
         ...
 
     async def reschedule(
@@ -138,7 +147,7 @@ class Actions(Protocol):
 
 
 class Operations(Protocol):
-    """Bulk work. `seen` is the operation's revision that the caller knows; None: any.
+    """Bulk work. `seen` is the operation's tag that the caller knows; None: any.
 
     Raises:
         Stale: what was seen is not the present state.
@@ -156,7 +165,9 @@ class Operations(Protocol):
         """Save a new operation; it runs from then on."""
         ...
 
-    async def operations(self, below: str | None, limit: int) -> list[Operation]:
+    async def operations(
+        self, below: str | None, limit: int, *, active: bool = False
+    ) -> list[Operation]:
         """Return operations, newest first, below an id."""
         ...
 
@@ -164,30 +175,37 @@ class Operations(Protocol):
         """Return one operation."""
         ...
 
-    async def results(self, operation_id: str, below: str | None, limit: int) -> list[Result]:
+    async def results(
+        self,
+        operation_id: str,
+        below: str | None,
+        limit: int,
+        *,
+        outcomes: Collection[Outcome] = (),
+    ) -> list[Result]:
         """Return what became of its deliveries, newest delivery first, below an id."""
         ...
 
     async def pause(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Stop after the batch under way."""
         ...
 
     async def resume(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Go on where it stopped."""
         ...
 
     async def cancel(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """End it; what is done stays done."""
         ...
 
     async def undo(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Bring back what a discard took out of review."""
         ...
@@ -229,8 +247,8 @@ class Views(Protocol):
         """Return events, their excerpts opened into `attempt.error_details.excerpt`."""
         ...
 
-    async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time."""
         ...
 
     async def lanes(self) -> list[LaneView]:
@@ -249,12 +267,17 @@ class Views(Protocol):
         """Return all workers, the oldest first."""
         ...
 
-    def overview(self) -> Overview:
+    async def overview(self) -> Overview:
         """Return the whole worker at a glance."""
         ...
 
     async def ready(self) -> bool:
-        """Tell whether the store takes writes."""
+        """Tell whether messages are accepted."""
+        ...
+
+    @property
+    def spooling(self) -> Spooling | None:
+        """Return how the spool stands, None: there is none."""
         ...
 
     def metrics(self) -> str:
@@ -278,8 +301,16 @@ class Listener(Protocol):
 class Broadcast(Protocol):
     """Tells what changed."""
 
-    async def listen(self, topics: Iterable[Topic], after: int | None) -> Listener:
-        """Begin to tell, from a position on, or raise `Overloaded`."""
+    async def listen(
+        self,
+        topics: Iterable[Topic],
+        after: int | None,
+        scope: tuple[str, frozenset[str]] | None = None,
+    ) -> Listener:
+        """Begin to tell, from a position on, or raise `Overloaded`.
+
+        `scope` is the only account that it hears of, and the recipients of that; None: all.
+        """
         ...
 
     def leave(self, listener: Any) -> None:
@@ -308,6 +339,16 @@ class Facade(Protocol):
     @property
     def operations(self) -> Operations:
         """Return the bulk work."""
+        ...
+
+    @property
+    def groups(self) -> Groups:
+        """Return the failure groups."""
+        ...
+
+    @property
+    def review(self) -> Review:
+        """Return the review queue."""
         ...
 
     @property

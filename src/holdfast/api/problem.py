@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from holdfast.errors import (
     Conflict,
+    Forbidden,
     HoldfastError,
     InvalidInput,
     KeyCollision,
@@ -26,6 +27,7 @@ from holdfast.telemetry import LogEvent, log
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUSES: Final = (
     (InvalidInput, 422),
+    (Forbidden, 403),
     (NotFound, 404),
     (Stale, 412),
     (Conflict, 409),
@@ -135,6 +137,8 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str]]:
         log(LogEvent.API_ERROR, logging.ERROR, error=f"{type(error).__name__}: {error}")
         detail = "The server could not do this because of an error of its own; its log tells more."
         return _problem(500, "INTERNAL", detail), {}
+    if isinstance(error, Forbidden):
+        return _problem(status, error.code, str(error), allowed=error.allowed), {}
     patience = getattr(error, "retry_after_s", 1)
     field = "key" if isinstance(error, KeyCollision) else None
     return _problem(status, error.code, str(error), field=field), (

@@ -4,7 +4,8 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -27,14 +28,15 @@ _WORDS: Final = {
     "200": "Done.",
     "202": "Accepted: it is safe on disk.",
     "400": "The body is not JSON.",
-    "401": "The bearer token is missing or wrong.",
-    "403": "The Host or Origin header is not allowed.",
+    "401": "The bearer token is missing or wrong, or the session has ended.",
+    "403": "Who asks may not, or the Host, Origin or Holdfast-Csrf header is not right.",
     "404": "There is no such thing.",
     "408": "The body took too long to arrive.",
     "409": "Not possible from the present state, or the key is taken by another payload.",
     "412": "The state is not the one that If-Match names; the problem holds the present one.",
     "413": "The body or the payload is too large.",
     "415": "The content type is another.",
+    "429": "Too many tries; come back after Retry-After seconds.",
     "422": "A value is wrong; field, value and allowed range are named.",
     "500": "An error of the server's own.",
     "503": "Not now; come back after Retry-After seconds.",
@@ -75,6 +77,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         body: type of the body, if any.
         query: type of the query parameters, if any.
         media: content type of body and answer.
+        content: content types that the answer may have instead, with their types.
         more: further good statuses.
         headers: header parameters.
         tagged: the answer has an ETag, and a change takes If-Match.
@@ -89,6 +92,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     query: Any = None
     media: str = "application/json"
+    content: Mapping[str, Any] = MappingProxyType({})
     more: tuple[str, ...] = ()
     headers: tuple[Json, ...] = ()
     tagged: bool = False
@@ -98,7 +102,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 def openapi(handlers: tuple[HTTPRouteHandler, ...]) -> bytes:
     """Return the description of the given routes and of intake, as indented JSON."""
     routes = [*_intake(), *_stream(), *(_of(one) for one in handlers if not one.opt.get("hidden"))]
-    kinds = [kind for route in routes for kind in (route.answer, route.body, route.query) if kind]
+    kinds = [kind for route in routes for kind in _kinds(route) if kind]
     kinds.append(Problem)
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     paths: dict[str, Json] = {}
@@ -113,11 +117,18 @@ def openapi(handlers: tuple[HTTPRouteHandler, ...]) -> bytes:
         "components": {
             "schemas": dict(sorted(components.items())),
             "responses": {code: _problem(code) for code in _WORDS if code >= "400"},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "holdfast"},
+            },
         },
-        "security": [{}, {"token": []}],
+        "security": [{}, {"token": []}, {"session": []}],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _kinds(route: Route) -> Iterable[Any]:
+    return (route.answer, route.body, route.query, *route.content.values())
 
 
 def _intake() -> Iterable[Route]:
@@ -161,7 +172,8 @@ def _stream() -> Iterable[Route]:
 def _of(handler: HTTPRouteHandler) -> Route:
     function = handler.fn
     method = next(iter(handler.http_methods - {"OPTIONS", "HEAD"})).lower()
-    answer = typing.get_type_hints(function)["return"]
+    content = handler.opt.get("content", {})
+    answer = None if content else typing.get_type_hints(function)["return"]
     tagged = bool(handler.opt.get("tagged"))
     return Route(
         method=method,
@@ -172,6 +184,7 @@ def _of(handler: HTTPRouteHandler) -> Route:
         status=str(handler.status_code),
         body=handler.opt.get("body"),
         query=handler.opt.get("query"),
+        content=content,
         headers=(_IF_MATCH,) if tagged and method != "get" else (),
         tagged=tagged,
     )
@@ -188,7 +201,8 @@ def _operation(route: Route, components: Json) -> Json:
     if route.body is not None:
         content = {route.media: {"schema": _schema(route.body)}}
         operation["requestBody"] = {"required": True, "content": content}
-    good: Json = {"content": {route.media: {"schema": _schema(route.answer)}}}
+    kinds = route.content or {route.media: route.answer}
+    good: Json = {"content": {media: {"schema": _schema(kind)} for media, kind in kinds.items()}}
     if route.tagged:
         good["headers"] = {"ETag": _ETAG}
     answers = {code: {"description": _WORDS[code], **good} for code in (route.status, *route.more)}
@@ -222,6 +236,8 @@ def _errors(route: Route) -> list[str]:
         codes += ["400", "408", "409", "413", "415", "422", "507"]
     if route.tagged and route.body is not None:
         codes.append("412")
+    if route.name == "sign_in":
+        codes.append("429")
     return sorted(codes)
 
 

@@ -21,13 +21,14 @@ from holdfast.model.attempt import (
     Trigger,
 )
 from holdfast.model.delivery import Delivery, Status
-from holdfast.model.flow import Flow, Recipient, Step
-from holdfast.model.lane import BreakerState, ClosedGate
+from holdfast.model.flow import Flow, Step
+from holdfast.model.judgement import Judgement
+from holdfast.model.lane import ClosedGate
 from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
 from holdfast.model.submission import Aware
-from holdfast.model.view import LaneView
+from holdfast.policy.decide import Code
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -147,13 +148,6 @@ class AttemptsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Limit = 100
 
 
-class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Filters of the audit journal."""
-
-    subject: str | None = None
-    limit: Limit = 100
-
-
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A route without parameters."""
 
@@ -167,7 +161,11 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery; where one is asked for, also every closed gate and, in `waiting`, the last."""
+    """A delivery; where one is asked for, also every closed gate and, in `waiting`, the last.
+
+    `group` is that of its last failure; `parent` the delivery whose place it took; `cause` how a
+    person set it going (operator, bulk, edit).
+    """
 
     id: str
     message_id: str
@@ -198,6 +196,12 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     original_event_id: str | None
     endpoint: str | None
+    value: float
+    parent: str | None
+    group: str | None
+    assignee: str | None
+    cause: str | None
+    superseded_by: str | None = None
     policy: msgspec.Raw | None = None
     waiting: Waiting | None = None
     why_not_now: list[Waiting] | None = None
@@ -282,85 +286,12 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbePlan | None
     refunded: int
     rules: tuple[RuleMark, ...]
+    judgement: Judgement | None
     configuration: msgspec.Raw
     error_details: ErrorDetails | None
     success_indicators: SuccessIndicators | None
     next_action: NextActionView
     context: dict[str, Any]
-
-
-class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint without its path and credentials, which may be secrets."""
-
-    name: str
-    method: str
-    origin: str
-    disabled: bool
-
-
-class DrainView(msgspec.Struct, frozen=True, kw_only=True):
-    """When a lane's backlog is gone, or why that is unknown."""
-
-    p50: Instant | None
-    p90: Instant | None
-    unknown: str | None
-    backlog: int
-    arrivals: float | None
-    rate: float | None
-    endless: int
-
-
-class RecipientView(msgspec.Struct, frozen=True, kw_only=True):
-    """A recipient and its lane."""
-
-    recipient: str
-    account: str
-    description: str
-    zone: str
-    endpoints: list[EndpointView]
-    breaker: BreakerState
-    since: Instant | None
-    reason: str | None
-    manual: bool
-    retry_at: Instant | None
-    next_probe: Instant | None
-    rate: float | None
-    gate_until: Instant | None
-    gate_reason: str | None
-    paused: str | None
-    disabled: tuple[str, ...]
-    in_flight: int
-    buffered: int
-    pending: int
-    delivered: int
-    dead: int
-    discarded: int
-    created: int
-    pruned: int
-    last_success_at: Instant | None
-    concurrency: int
-    weight: float
-    probe: ProbePlan | None
-    usual_failures: float
-    retries_at: Instant | None
-    tag: str
-    gates: list[Waiting] = []
-    drain: DrainView | None = None
-    owner: int | None = None
-    as_of: Instant | None = None
-
-
-class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A lane's breaker."""
-
-    recipient: str
-    breaker: BreakerState
-    since: Instant | None
-    reason: str | None
-    manual: bool
-    retry_at: Instant | None
-    next_probe: Instant | None
-    tag: str
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
@@ -421,7 +352,16 @@ def _plan(kind: type[msgspec.Struct]) -> tuple[tuple[str, bool], ...]:
 def delivery(value: Delivery, waiting: Waiting | None = None) -> DeliveryView:
     """Show a delivery."""
     policy = None if value.policy is None else msgspec.Raw(value.policy.encode())
-    return show(DeliveryView, value, policy=policy, waiting=waiting)
+    replaced = value.cause if value.code == Code.SUPERSEDED else None
+    return show(
+        DeliveryView,
+        value,
+        policy=policy,
+        waiting=waiting,
+        group=value.fingerprint,
+        cause=None if replaced else value.cause,
+        superseded_by=replaced,
+    )
 
 
 def message(value: Message, deliveries: list[Delivery]) -> MessageView:
@@ -451,30 +391,6 @@ def event(value: Event) -> EventView:
     )
 
 
-def recipient(lane: LaneView, configured: Recipient | None) -> RecipientView:
-    """Show a lane with what is configured; of a URL only the origin."""
-    endpoints = [
-        EndpointView(
-            name=endpoint.name,
-            method=endpoint.method,
-            origin=_origin(endpoint.url),
-            disabled=endpoint.name in lane.disabled,
-        )
-        for endpoint in (configured.endpoints if configured else ())
-    ]
-    description = configured.description if configured else ""
-    gates = [gate(closed) for closed in lane.gates]
-    return show(
-        RecipientView,
-        lane,
-        description=description,
-        zone=configured.zone if configured else "UTC",
-        endpoints=endpoints,
-        gates=gates,
-        drain=None if lane.drain is None else show(DrainView, lane.drain),
-    )
-
-
 def flow(value: Flow) -> FlowView:
     """Show a flow."""
     return show(FlowView, value)
@@ -489,9 +405,3 @@ def binding(closed: Sequence[ClosedGate]) -> ClosedGate:
 def gate(value: ClosedGate) -> Waiting:
     """Show a closed gate."""
     return show(Waiting, value)
-
-
-def _origin(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    authority = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
-    return scheme + separator + authority

@@ -8,13 +8,19 @@ from rich.text import Text
 
 from holdfast.cli import (
     acting,
+    auditing,
     checking,
+    configuring,
     doctor,
+    emergency,
     experimenting,
+    groups,
     measuring,
     operations,
     overview,
+    people,
     reading,
+    review,
     running,
     sending,
     signals,
@@ -32,7 +38,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 parts = (
-    *(running, sending, reading, overview, acting, operations, signals),
+    *(running, sending, reading, overview, acting, operations, groups, review, people),
+    *(auditing, emergency),
+    configuring,
+    signals,
     *(storing, doctor, checking, measuring, experimenting),
 )
 for part in parts:

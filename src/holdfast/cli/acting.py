@@ -1,8 +1,10 @@
 """Commands that change something; each needs a reason, which the audit journal keeps."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,7 @@ import typer
 from holdfast.cli import show as views
 from holdfast.cli.client import DEFAULT_URL, Answer, Api, segment
 from holdfast.cli.complaint import REFUSED, Complaint
+from holdfast.cli.given import content, json_of
 from holdfast.cli.options import Ids, Json, Reason, Token, Url
 from holdfast.cli.spans import instant_ms, iso, span_ms
 from holdfast.clock import SystemClock
@@ -29,13 +32,13 @@ class Move(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for verb, text in (
-        ("redrive", "Return dead deliveries to their lanes, with fresh retries."),
         ("cancel", "Stop waiting deliveries for good."),
         ("discard", "Take dead deliveries out of review."),
         ("undo", "Bring discarded deliveries back into review."),
-        ("prove", "Mark dead deliveries delivered; the reason is the proof."),
     ):
         app.command(verb, help=text)(_on_deliveries(verb))
+    app.command("redrive")(redrive)
+    app.command("prove")(prove)
     app.command("reschedule")(reschedule)
     app.command("replay")(replay)
     app.command("pause")(pause)
@@ -50,6 +53,46 @@ def _on_deliveries(verb: str) -> Callable[..., None]:
             _each(_listed(ids), lambda name: _act(api, name, verb, {"reason": reason}))
 
     return command
+
+
+def redrive(
+    ids: Ids,
+    *,
+    reason: Reason,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Name of the recipient's endpoint to use for these.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Policy for these, as JSON: '{\"max_retries\": 1}'.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Return dead deliveries to their lanes, with fresh retries."""
+    settings = None if policy is None else json_of("--policy", policy)
+    body = {"reason": reason, "endpoint": endpoint, "policy": settings}
+    with Api(url, token) as api:
+        _each(_listed(ids), lambda name: _act(api, name, "redrive", body))
+
+
+def prove(
+    ids: Ids,
+    *,
+    reason: Reason,
+    reference: Annotated[str | None, typer.Option(help="The partner's id for it.")] = None,
+    proof: Annotated[str | None, typer.Option(help="What was seen, and where.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="What shows it: its name and digest are kept.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Mark dead deliveries delivered by hand, with what shows that they are."""
+    body: dict[str, Any] = {"reason": reason, "reference": reference, "proof": proof}
+    if file is not None:
+        body |= {"file": file.name, "sha256": hashlib.sha256(content("--file", file)).hexdigest()}
+    with Api(url, token) as api:
+        _each(_listed(ids), lambda name: _act(api, name, "prove", body))
 
 
 def reschedule(
@@ -169,9 +212,13 @@ def _each(names: list[str], act: Callable[[str], str]) -> None:
 
 
 def _lane(answer: Answer) -> None:
-    item = answer.json()
+    views.console().print(told(answer.json()), markup=False)
+
+
+def told(item: dict[str, Any]) -> str:
+    """Return how a lane stands, in a line."""
     seen = lane(item)
     parts = [f"breaker {seen.breaker.replace('_', ' ')}"]
     parts += [f"{seen.pending:,} waiting"] if "pending" in item else []
     parts += [halted] if (halted := waits(seen, SystemClock().now())) else []
-    views.console().print(f"{clean(seen.recipient)}: {', '.join(parts)}", markup=False)
+    return f"{clean(seen.recipient)}: {', '.join(parts)}"

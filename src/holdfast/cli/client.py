@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,6 +22,8 @@ _ADVICE: Final = {
     507: "free disk space, or remove old data: holdfast purge --older-than 7d",
 }
 Query = Mapping[str, str | int | None]
+_LONG: Final = timedelta(days=1)
+"""So long a body may come in parts."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -44,7 +47,7 @@ class Problem(msgspec.Struct, frozen=True):
             text += f"; allowed: {self.allowed}"
         if self.known and not all(name in text for name in self.known):
             text += f"; known: {', '.join(self.known)}"
-        advice = _ADVICE.get(self.status)
+        advice = None if self.code == "SELF_APPROVAL" else _ADVICE.get(self.status)
         return f"{text} ({advice})" if advice else text
 
 
@@ -61,6 +64,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     retry_after_s: float | None = None
+    cookie: str | None = None
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -93,13 +97,14 @@ class Api:
     Args:
         url: address of the API, such as `http://127.0.0.1:8420`.
         token: bearer token, or None.
-        timeout_s: longest wait for one answer.
+        timeout_s: longest wait for one answer, or for the next part of a long one.
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 60.0) -> None:
         self.url = url.rstrip("/")
         parts = _parts(self.url)
         builder = SyncClientBuilder().timeout(timedelta(seconds=timeout_s))
+        builder = builder.read_timeout(timedelta(seconds=timeout_s))
         builder = builder.connect_timeout(timedelta(seconds=10)).user_agent("holdfast-cli")
         builder = builder.follow_redirects(enable=False)
         if (parts.hostname or "") in {"127.0.0.1", "localhost", "::1"}:
@@ -107,6 +112,7 @@ class Api:
         headers = {"Holdfast-Actor": actor()}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        self._session: dict[str, str] = {}
         self._client = builder.default_headers(headers).build()
 
     def __enter__(self) -> Self:
@@ -122,6 +128,16 @@ class Api:
         """Give back the connections."""
         self._client.close()
 
+    def sign_in(self, user: str, password: str) -> None:
+        """Begin a session; what follows is asked in it.
+
+        Raises:
+            Complaint: not reachable, or refused.
+        """
+        body = msgspec.json.encode({"user": user, "password": password})
+        answer = self._checked(self.try_post("/v1/session", body, content_type="application/json"))
+        self._session = {"Cookie": answer.cookie or "", "Holdfast-Csrf": answer.json()["csrf"]}
+
     def get(self, path: str, query: Query | None = None) -> Answer:
         """Read something.
 
@@ -132,8 +148,29 @@ class Api:
 
     def try_get(self, path: str, query: Query | None = None) -> Answer:
         """Read something and return the answer whatever its status is."""
-        given = [(name, str(value)) for name, value in (query or {}).items() if value is not None]
-        return self._send(self._client.get(self.url + path).query(given))
+        return self._send(self._asking(path, query))
+
+    def parts(self, path: str, query: Query | None = None) -> Iterator[bytes]:
+        """Yield a body as it comes, without holding it.
+
+        Raises:
+            Complaint: not reachable, refused, or it broke off.
+        """
+        request = self._asking(path, query).timeout(_LONG)
+        with self._reaching(), request.build_streamed() as response:
+            reader = response.body_reader
+            if response.status >= 300:
+                self._checked(Answer(response.status, bytes(reader.bytes())))
+            while (part := reader.read_chunk()) is not None:
+                yield bytes(part)
+
+    def delete(self, path: str) -> Answer:
+        """End something.
+
+        Raises:
+            Complaint: not reachable, or refused.
+        """
+        return self._checked(self._send(self._client.delete(self.url + path)))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Change something; members of `body` that are None are left out.
@@ -177,14 +214,24 @@ class Api:
             raise Complaint(f"{self.url} redirects: give the API's own address as --url", REFUSED)
         return answer
 
+    def _asking(self, path: str, query: Query | None) -> SyncRequestBuilder:
+        given = [(name, str(value)) for name, value in (query or {}).items() if value is not None]
+        return self._client.get(self.url + path).query(given)
+
     def _send(self, request: SyncRequestBuilder) -> Answer:
-        try:
-            response = request.build().send()
+        with self._reaching():
+            response = request.headers(self._session).build().send()
             return Answer(
                 response.status,
                 bytes(response.bytes()),
                 _seconds(response.get_header("Retry-After")),
+                (response.get_header("Set-Cookie") or "").partition(";")[0] or None,
             )
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
         except ConnectError as error:
             raise Complaint(
                 f"nothing answers at {self.url}. Start it with: holdfast up "

@@ -21,6 +21,7 @@ from holdfast.cli import show as views
 from holdfast.cli.client import DEFAULT_URL, Api
 from holdfast.cli.complaint import REFUSED, Complaint
 from holdfast.cli.options import Json, Token, Url
+from holdfast.cli.overview import apart
 from holdfast.cli.running import ConfigFile, Data
 from holdfast.clock import SystemClock
 from holdfast.config import Config, load
@@ -100,6 +101,7 @@ def examine(
         yield from _disk(found)
     else:
         yield _database(found)
+        yield _spool(found)
     api = list(_api(url, token or found.server.token))
     yield from api
     if api[0].level is not Level.OK:
@@ -120,9 +122,38 @@ def _database(config: Config) -> Finding:
     from holdfast.app import probe  # noqa: PLC0415  # `holdfast ls` should not wait for it
 
     try:
-        return Finding(Level.OK, "store", str(probe(config)))
+        found = probe(config)
     except HoldfastError as error:
         return Finding(Level.FAIL, "store", str(error), "look at the server, and at store.url")
+    if found is None or not found.doubtful:
+        return Finding(Level.OK, "store", found.seen if found else "")
+    seen = f"{found.seen}; a fail-over may lose what was accepted"
+    advice = "set synchronous_standby_names on the primary, and synchronous_commit = on"
+    return Finding(Level.WARN, "store", seen, advice)
+
+
+def _spool(config: Config) -> Finding:
+    """Tell whether messages can be taken while the store is away, and what was."""
+    from holdfast.app import look_at_spool  # noqa: PLC0415  # as above
+
+    if not config.spool.enabled:
+        return Finding(Level.WARN, "spool", "off", "while the store is away intake answers 503")
+    try:
+        found = look_at_spool(config)
+    except HoldfastError as error:
+        return Finding(Level.FAIL, "spool", str(error), "see spool.path")
+    seen = f"{config.spool.path}: {found.bytes / 2**20:,.1f} MiB in {found.files} files"
+    if found.kept:
+        advice = "the log says what is in them (spool_damaged)"
+        return Finding(Level.WARN, "spool", f"{seen}, {found.kept} of them kept for you", advice)
+    if found.volatile:
+        advice = "it is lost when the machine restarts; set spool.path to a disk"
+        level = Level.WARN if config.spool.allow_volatile else Level.FAIL
+        return Finding(level, "spool", f"{seen}, in memory", advice)
+    if Path(config.spool.path).is_relative_to("/tmp"):  # noqa: S108  # it is not written
+        advice = "many systems empty /tmp when they start; set spool.path to another folder"
+        return Finding(Level.WARN, "spool", seen, advice)
+    return Finding(Level.OK, "spool", seen)
 
 
 def _folder(folder: Path) -> Finding:
@@ -185,6 +216,7 @@ def _api(url: str, token: str | None) -> Iterator[Finding]:
         with Api(url, token, timeout_s=10) as api:
             yield _ready(api)
             yield _allowed(api)
+            yield from _workers(api)
     except Complaint as complaint:
         yield Finding(Level.WARN, "api", str(complaint))
 
@@ -194,6 +226,18 @@ def _ready(api: Api) -> Finding:
     if answer.status == 200:
         return Finding(Level.OK, "api", f"{api.url} is ready")
     return Finding(Level.FAIL, "api", answer.problem().line(), "look into its log")
+
+
+def _workers(api: Api) -> Iterator[Finding]:
+    """Tell whether all workers started with the same configuration, if that may be known."""
+    answer = api.try_get("/v1/workers")
+    if answer.status != 200:
+        return
+    found = answer.json()["items"]
+    if said := apart(found):
+        yield Finding(Level.WARN, "workers", *said)
+    else:
+        yield Finding(Level.OK, "workers", f"{len(found)}, with one configuration")
 
 
 def _allowed(api: Api) -> Finding:

@@ -156,10 +156,19 @@ def show(
     _print(answer.body, answer.json(), as_json=as_json)
 
 
-def results(operation: Id, *, url: Url = DEFAULT_URL, token: Token = None) -> None:
+def results(
+    operation: Id,
+    *,
+    outcome: Annotated[
+        str | None, typer.Option(help="Only these, such as failed,ended or skipped.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
     """Write what became of each delivery, one JSON object a line."""
+    query = {"limit": _PAGE, "outcome": outcome}
     with Api(url, token) as api:
-        for page in api.pages(f"{_PATH}/{segment(operation)}/results", {"limit": _PAGE}):
+        for page in api.pages(f"{_PATH}/{segment(operation)}/results", query):
             sys.stdout.writelines(bytes(each).decode() + "\n" for each in page.items)
 
 

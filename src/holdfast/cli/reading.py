@@ -1,4 +1,4 @@
-"""Commands that read: `ls`, `show`, `recipients`, `events`, `audit`."""
+"""Commands that read: `ls`, `show`, `recipients`, `events`."""
 
 import sys
 import threading
@@ -13,7 +13,6 @@ from holdfast.cli.client import DEFAULT_URL, Api, Page, Query, segment
 from holdfast.cli.options import Json, Token, Url
 from holdfast.cli.spans import instant_ms, iso
 from holdfast.clock import SystemClock
-from holdfast.demo.words import clean
 from holdfast.model.delivery import Status
 
 _PAGE_MAX: Final = 1000
@@ -28,7 +27,6 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
     app.command("recipients")(recipients)
     app.command("events")(events)
-    app.command("audit")(audit)
 
 
 def ls(  # noqa: PLR0913  # each is an option of the command
@@ -197,29 +195,6 @@ def _told(items: list[msgspec.Raw], position: int, *, as_json: bool) -> int:
             console.print(views.event(item), soft_wrap=True)
     sys.stdout.flush()
     return position
-
-
-def audit(
-    *,
-    subject: Annotated[str | None, typer.Option(help="Only lines about this id or name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=_PAGE_MAX, help="How many at most.")] = 50,
-    as_json: Json = False,
-    url: Url = DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Show who did what to which thing, and why; newest first."""
-    with Api(url, token) as api:
-        answer = api.get("/v1/audit", {"subject": subject, "limit": limit})
-    if as_json:
-        _raw(answer.body)
-        return
-    console = views.console()
-    for raw in answer.page().items:
-        item = msgspec.json.decode(raw)
-        line = " ".join(clean(item.get(name, "")) for name in ("actor", "action", "subject"))
-        console.print(
-            f"{views.when(item.get('at'))}  {line}: {clean(item.get('reason', ''))}", markup=False
-        )
 
 
 def _raw(body: bytes) -> None:

@@ -1,10 +1,13 @@
 """Commands that run here, not through the API: `up`, `demo`, `watch`, `keys`."""
 
 import asyncio
+import logging
 import os
 import platform
+import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,15 +15,17 @@ import typer
 from rich.console import Console
 
 import holdfast
-from holdfast.cli.client import DEFAULT_URL
+from holdfast.cli.client import DEFAULT_URL, actor
 from holdfast.cli.complaint import UNREACHABLE, USAGE, Complaint
 from holdfast.cli.options import Token, Url
 from holdfast.clock import SystemClock
-from holdfast.telemetry import configure_logging
+from holdfast.errors import HoldfastError
+from holdfast.telemetry import LogEvent, configure_logging, log
 from holdfast.vault import Vault
 
 if TYPE_CHECKING:
-    from holdfast.config import Config
+    from holdfast.api.run import Running
+    from holdfast.config import Loaded
 
 # What starts the engine is imported where it is used: `holdfast ls` should not wait for it.
 # ruff: noqa: PLC0415
@@ -62,9 +67,10 @@ def up(
 ) -> None:
     """Run everything in one process: engine, API and metrics.
 
-    The first line on stdout is the API's address.
+    The first line on stdout is the API's address. SIGHUP reads the configuration again and takes
+    `engine.max_in_flight` from it; what else has changed needs a restart.
     """
-    from holdfast.config import load
+    from holdfast.config import read
 
     overrides = {
         "data": data,
@@ -73,16 +79,19 @@ def up(
         "server.metrics_port": metrics_port,
         "log.level": log_level.lower() if log_level else None,
     }
-    found = load(config, os.environ, overrides)
-    configure_logging(found.log.level, found.log.path)
-    _run(_up(found))
+    again = partial(read, config, os.environ, overrides)
+    found = again()
+    configure_logging(found.config.log.level, found.config.log.path)
+    _run(_up(found, again))
 
 
-async def _up(config: "Config") -> None:
+async def _up(found: "Loaded", again: Callable[[], "Loaded"]) -> None:
     from holdfast import app
     from holdfast.api.run import Running, run
     from holdfast.demo.signals import stop_on_signals
 
+    config = found.config
+    reloads: set[asyncio.Task[None]] = set()
     kept = f"data {config.data}"
     if config.store.url is not None:
         kept += f"  store {app.place(config)}"
@@ -94,8 +103,28 @@ async def _up(config: "Config") -> None:
         )
         sys.stdout.flush()
 
+        def reload() -> None:
+            task = asyncio.ensure_future(_reload(running, again))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
     with stop_on_signals() as stop:
-        await run(config, ready=ready, stop=stop)
+        start = app.Start(found.written, actor())
+        await run(config, ready=ready, stop=stop, start=start)
+
+
+async def _reload(running: "Running", again: Callable[[], "Loaded"]) -> None:
+    from holdfast.app import Start
+
+    try:
+        found = again()
+        await running.reload(found.config, Start(found.written, actor()))
+    except HoldfastError as error:
+        log(LogEvent.RELOAD_REFUSED, logging.ERROR, error=str(error))
+    else:
+        log(LogEvent.RELOADED, max_in_flight=found.config.engine.max_in_flight)
 
 
 def demo(  # each is an option of the command

@@ -212,6 +212,9 @@ def _attempt(item: dict[str, Any]) -> Text:
     text.append(f"  [{', '.join(marks)}]" if marks else "", style="dim")
     for mark in item.get("rules") or ():
         text.append(f"\n        rule {_mark(mark)}", style="dim")
+    if word := item.get("judgement"):
+        told = f"{word.get('actor')} judged {word.get('group')} {word.get('nature')}"
+        text.append(clean(f"\n        {told}", 200), style="dim")
     following = item.get("next_action") or {}
     if following.get("type") and following.get("type") != "done":
         text.append(f"\n        then {clean(following['type']).replace('_', ' ')}", style="dim")

@@ -52,7 +52,7 @@ def migrate(
     from holdfast.config import load
 
     found = load(config, os.environ, {"data": data})
-    with _progress(quiet=as_json) as told:
+    with progress(quiet=as_json) as told:
         done = app.migrate(found, post=post, dry=dry_run, told=told)
     if as_json:
         sys.stdout.write(msgspec.json.encode(done).decode() + "\n")
@@ -81,7 +81,7 @@ def backup(
     from holdfast.config import load
 
     found = load(config, os.environ, {"data": data})
-    with _progress(quiet=as_json) as told:
+    with progress(quiet=as_json) as told:
         done = app.backup(found, file, told)
     _say(done, as_json=as_json, verb="holds")
     if not as_json:
@@ -106,7 +106,7 @@ def restore(
     from holdfast.config import load
 
     found = load(config, os.environ, {"data": data})
-    with _progress(quiet=as_json) as told:
+    with progress(quiet=as_json) as told:
         done = app.restore(found, file, actor=actor(), told=told)
     _say(done, as_json=as_json, verb="gave back")
 
@@ -122,7 +122,7 @@ def _say(done: Archive, *, as_json: bool, verb: str) -> None:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Told]:
+def progress(*, quiet: bool) -> Iterator[Told]:
     """Give what draws one bar per kind of work on stderr; nothing where nobody looks."""
     console = Console(stderr=True)
     parts = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+import msgspec
+
 from holdfast.clock import Clock
 from holdfast.engine import changes, consents
 from holdfast.engine.book import Book
@@ -19,6 +21,7 @@ from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.message import NEVER
 from holdfast.model.policy import PolicySettings
+from holdfast.model.review import Proof
 from holdfast.model.rule import Signal
 from holdfast.model.search import Choice, Predicate, Search, of_message
 from holdfast.model.submission import Receipt, Routed
@@ -103,11 +106,11 @@ class Actions:
             Conflict: the step before it has not succeeded: redrive that one.
         """
         present = await self._views.delivery(delivery_id)
-        _check_seen(present, seen)
+        check_seen(present, seen)
         await changes.check_order(self._store, present)
 
         def change(delivery: Delivery, now: int) -> dict[str, Any]:
-            fields = changes.fresh(self.book, delivery, now)
+            fields = changes.fresh(self.book, delivery, now, "operator")
             if policy is not None:
                 fields["policy"] = self.book.check_override(delivery, policy)
             if endpoint is not None:
@@ -117,7 +120,7 @@ class Actions:
 
         message_id = present.message_id
         await consents.check(self._store, message_id)
-        changed = await self._change(
+        changed = await self.change(
             Verb.REDRIVE, delivery_id, change, actor=actor, reason=reason, seen=seen
         )
         await self.uphold(message_id)
@@ -127,7 +130,7 @@ class Actions:
         self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
         """Give a pending delivery up; a send under way may still succeed, and then counts."""
-        return await self._change(
+        return await self.change(
             Verb.CANCEL,
             delivery_id,
             lambda _, __: changes.cancelled(),
@@ -145,11 +148,13 @@ class Actions:
             NotFound: no such message.
         """
         check_reason(reason)
-        await self._views.message(message_id)
+        account = (await self._views.message(message_id)).account
         self.revocations += 1
         self.revoking.add(message_id)
         try:
-            self._writer.note(Note(self._clock.now(), actor, consents.REVOKE, message_id, reason))
+            now = self._clock.now()
+            note = Note(now, actor, consents.REVOKE, message_id, reason, account=account)
+            self._writer.note(note)
             await self._writer.flush()  # from here on nothing brings it back
             await self._skip_waiting(message_id, actor=actor, reason=reason)
         finally:
@@ -174,7 +179,7 @@ class Actions:
     async def _skip(self, delivery_id: str, *, actor: str, reason: str) -> None:
         fields = {"code": Code.CONSENT_REVOKED, "due_at": NEVER, "hold_gate": None}
         with suppress(Conflict):  # it ended meanwhile, or went with the step before it
-            await self._change(
+            await self.change(
                 Verb.SKIP, delivery_id, lambda _, __: fields, actor=actor, reason=reason
             )
 
@@ -182,7 +187,7 @@ class Actions:
         self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
         """Take a dead delivery out of review; `undo` brings it back."""
-        return await self._change(
+        return await self.change(
             Verb.DISCARD,
             delivery_id,
             lambda delivery, _: changes.discarded(delivery),
@@ -194,22 +199,42 @@ class Actions:
     async def undo(
         self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
-        """Bring a discarded delivery back to review."""
-        return await self._change(
-            Verb.UNDO, delivery_id, lambda _, __: {}, actor=actor, reason=reason, seen=seen
+        """Bring a discarded delivery back to review.
+
+        Raises:
+            Conflict: another took its place: act on that one.
+        """
+
+        def change(delivery: Delivery, _: int) -> changes.Fields:
+            changes.check_place(delivery)
+            return {}
+
+        return await self.change(
+            Verb.UNDO, delivery_id, change, actor=actor, reason=reason, seen=seen
         )
 
     async def prove(
-        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
+        proof: Proof | None = None,
     ) -> Delivery:
-        """Mark a dead or discarded delivery delivered by hand; the reason holds the proof."""
-        changed = await self._change(
-            Verb.PROVE,
-            delivery_id,
-            lambda _, __: {"code": Code.BY_HAND},
-            actor=actor,
-            reason=reason,
-            seen=seen,
+        """Mark a dead or discarded delivery delivered by hand; the audit journal keeps the proof.
+
+        Raises:
+            Conflict: another took its place: act on that one.
+        """
+
+        def change(delivery: Delivery, _: int) -> changes.Fields:
+            changes.check_place(delivery)
+            return {"code": Code.BY_HAND}
+
+        more = {} if proof is None else {"proof": msgspec.to_builtins(proof)}
+        changed = await self.change(
+            Verb.PROVE, delivery_id, change, actor=actor, reason=reason, seen=seen, more=more
         )
         await self.uphold(changed.message_id)
         return changed
@@ -218,7 +243,7 @@ class Actions:
         self, delivery_id: str, at: int, *, actor: str, reason: str, seen: int | None = None
     ) -> Delivery:
         """Set the earliest next send of a pending delivery, in ms since the epoch."""
-        return await self._change(
+        return await self.change(
             Verb.RESCHEDULE,
             delivery_id,
             lambda delivery, now: changes.rescheduled(delivery, at, now),
@@ -227,7 +252,7 @@ class Actions:
             seen=seen,
         )
 
-    async def _change(
+    async def change(
         self,
         verb: Verb,
         delivery_id: str,
@@ -236,8 +261,11 @@ class Actions:
         actor: str,
         reason: str,
         seen: int | None = None,
+        more: changes.Fields | None = None,
     ) -> Delivery:
         """Decide on the present state and write; decide anew when it changed meanwhile.
+
+        `more` stands in the audit line besides what changed.
 
         Raises:
             Stale: the present revision is not the one that the caller has seen.
@@ -245,13 +273,21 @@ class Actions:
         check_reason(reason)
         for _ in range(TRIES):
             before = await self._views.delivery(delivery_id)
-            _check_seen(before, seen)
+            check_seen(before, seen)
             await self._views.look_at(before.recipient)
             now = self._clock.now()
             doubtful = self.possibly_sent(before)
             fields = change(before, now)
             changed = changes.changed(before, verb, fields, now, doubtful=doubtful)
-            note = Note(now, actor, verb, delivery_id, reason, changes.told(before, changed))
+            note = Note(
+                now,
+                actor,
+                verb,
+                delivery_id,
+                reason,
+                changes.told(before, changed, more),
+                before.account,
+            )
             applied = await self._writer.change(
                 Transition(verb, before.revision, changed, note=note)
             )
@@ -260,10 +296,30 @@ class Actions:
                 return changed
         raise Conflict(f"delivery {delivery_id} keeps changing; try again")
 
+    def now(self) -> int:
+        """Return the present instant, ms since the epoch."""
+        return self._clock.now()
+
+    async def noted(self, note: Note) -> None:
+        """Return when an audit line is on disk."""
+        self._writer.note(note)
+        await self._writer.flush()
+
     def possibly_sent(self, delivery: Delivery) -> bool:
-        """Tell what the change would make us forget: a crashed owner may have sent it."""
-        waits = delivery.status is Status.PENDING
-        return waits and self._lanes.lane(delivery.recipient).possibly_sent(delivery)
+        """Tell what the change would make us forget: it was sent, or is at this very moment.
+
+        Of another worker's lane we only know what is due and whether it may send: should that
+        worker have crashed just now, nothing else will tell.
+        """
+        if delivery.status is not Status.PENDING:
+            return False
+        lane = self._lanes.lane(delivery.recipient)
+        if lane.possibly_sent(delivery):
+            return True
+        if self._lanes.owned(delivery.recipient) is not None:
+            return delivery.id in lane.busy
+        now = self._clock.now()
+        return delivery.due_at <= now and lane.gate(now) is None
 
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
@@ -299,7 +355,9 @@ class Actions:
             raise Conflict(f"the payload of {message_id} was purged; send it again")
         await consents.check(self._store, message_id)
         result = await self._intake.again(old)
-        note = Note(self._clock.now(), actor, "replay", message_id, reason, result.message_id)
+        note = Note(
+            self._clock.now(), actor, "replay", message_id, reason, result.message_id, old.account
+        )
         self._writer.note(note)
         return Receipt(
             result.message_id,
@@ -351,7 +409,12 @@ class Actions:
         return await self._steering.act(action, recipient, actor=actor, reason=reason, seen=seen)
 
 
-def _check_seen(present: Delivery, seen: int | None) -> None:
+def check_seen(present: Delivery, seen: int | None) -> None:
+    """Refuse a change of what is not as the caller has seen it.
+
+    Raises:
+        Stale: it is not.
+    """
     if seen not in {None, present.revision}:
         raise Stale(f"delivery {present.id} has changed since you looked", present)
 

@@ -8,7 +8,7 @@ for all listeners, so that it costs the same for one as for many.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -20,9 +20,11 @@ from holdfast.model.stream import (
     DeliveryWord,
     EndWord,
     EventsWord,
+    GroupWord,
     HelloWord,
     LanesWord,
     LaneWord,
+    OperationWord,
     ResetWord,
     Topic,
 )
@@ -43,6 +45,13 @@ BEAT: Final = b": beat\n\n"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+Audience = tuple[str, frozenset[str]]
+"""An account, and the recipients of it."""
+
+
+T = TypeVar("T", Step, LaneWord, DeliveryWord)
+
+
 class Trail(Protocol):
     """What is needed of a store."""
 
@@ -60,10 +69,12 @@ class Listener:
 
     Args:
         topics: what it wants to hear of.
+        scope: the only account that it hears of, with its recipients; None: all.
     """
 
-    def __init__(self, topics: Iterable[Topic]) -> None:
+    def __init__(self, topics: Iterable[Topic], scope: Audience | None = None) -> None:
         self.topics = frozenset(topics)
+        self.scope = scope
         self.ended = asyncio.Event()
         """Set when nothing more will be added."""
         self._words: deque[bytes] = deque()
@@ -125,13 +136,17 @@ class Broadcast:
         """Return how many listen."""
         return len(self._listeners)
 
-    async def listen(self, topics: Iterable[Topic], after: int | None) -> Listener:
+    async def listen(
+        self, topics: Iterable[Topic], after: int | None, scope: Audience | None = None
+    ) -> Listener:
         """Begin to tell; `after` is the last position that the listener heard of.
+
+        `scope` is the only account that it hears of, and the recipients of that; None: all.
 
         Raises:
             Overloaded: too many listen, or it is closed.
         """
-        listener = Listener(topics)
+        listener = Listener(topics, scope)
         if self._closed:
             raise Overloaded("Holdfast is stopping", 5)
         if len(self._listeners) >= LISTENERS_MAX:
@@ -155,9 +170,12 @@ class Broadcast:
         if self._listeners and len(self._touched) <= NAMED_MAX:
             self._touched[delivery_id] = DeliveryWord(delivery_id, recipient)
 
-    def tell(self, topic: Topic, data: msgspec.Struct) -> None:
-        """Tell something at once."""
-        self._send(topic, data)
+    def tell(self, data: OperationWord | GroupWord) -> None:
+        """Tell at once how an operation gets on, or that a group changed."""
+        topic = Topic.OPERATIONS if isinstance(data, OperationWord) else Topic.GROUPS
+        for scope in self._scopes():
+            if scope is None or scope[0] == data.account:
+                self._send(topic, data, scope)
 
     def close(self) -> None:
         """Let everybody go, with a word, and take nobody any more."""
@@ -178,7 +196,7 @@ class Broadcast:
         hello = HelloWord(position, sorted(listener.topics))
         listener.add(b"retry: 2000\n" + self._word("hello", hello, position))
         if Topic.LANES in listener.topics:
-            word = _lanes(list(self._known.values()))
+            word = _lanes(_inside(self._known.values(), listener.scope))
             listener.add(self._word(Topic.LANES, word, position))
         if after is not None and after != position:
             await self._catch_up(listener, after, position)
@@ -190,7 +208,7 @@ class Broadcast:
             reason = "too much was missed" if after < position else "the position is unknown here"
             listener.add(self._word("reset", ResetWord(position, reason), position))
             return
-        for topic, word in _tried(steps, {}):
+        for topic, word in _tried(_inside(steps, listener.scope), {}):
             if topic in listener.topics:
                 listener.add(self._word(topic, word, steps[-1].position))
 
@@ -210,13 +228,20 @@ class Broadcast:
         touched, self._touched = self._touched, {}
         if steps:
             self._position = steps[-1].position
-        for topic, word in _tried(steps, touched):
-            self._send(topic, word)
         lanes = {one.recipient: one for one in self._lanes()}
         moved = [one for name, one in lanes.items() if self._known.get(name) != one]
         self._known = lanes
-        if moved:
-            self._send(Topic.LANES, _lanes(moved))
+        more = len(steps) == STEPS_MAX
+        for scope in self._scopes():
+            own = {one.id: one for one in _inside(touched.values(), scope)}
+            for topic, word in _tried(_inside(steps, scope), own, more=more):
+                self._send(topic, word, scope)
+            if changed := _inside(moved, scope):
+                self._send(Topic.LANES, _lanes(changed), scope)
+
+    def _scopes(self) -> set[Audience | None]:
+        """Return whom there is to tell: words are made once for all who hear the same."""
+        return {one.scope for one in self._listeners}
 
     def _beat(self) -> None:
         now = self._clock.monotonic()
@@ -225,10 +250,10 @@ class Broadcast:
             for listener in tuple(self._listeners):
                 self._give(listener, BEAT)
 
-    def _send(self, topic: Topic, data: msgspec.Struct) -> None:
+    def _send(self, topic: Topic, data: msgspec.Struct, scope: Audience | None) -> None:
         word = self._word(topic, data, self._position)
         for listener in tuple(self._listeners):
-            if topic in listener.topics:
+            if listener.scope == scope and topic in listener.topics:
                 self._give(listener, word)
 
     def _give(self, listener: Listener, word: bytes) -> None:
@@ -246,14 +271,18 @@ class Broadcast:
         return b"%sevent: %s\ndata: %s\n\n" % (mark, name.encode(), _ENCODER.encode(data))
 
 
+def _inside(things: Iterable[T], scope: Audience | None) -> list[T]:
+    """Return what a scope may hear of."""
+    return [one for one in things if scope is None or one.recipient in scope[1]]
+
+
 def _tried(
-    steps: Sequence[Step], touched: Mapping[str, DeliveryWord]
+    steps: Sequence[Step], touched: Mapping[str, DeliveryWord], *, more: bool = False
 ) -> Iterable[tuple[Topic, msgspec.Struct]]:
     """Yield the words about tries, and about what people changed."""
     changed = dict(touched)
     for step in steps:
         changed[step.delivery_id] = DeliveryWord(step.delivery_id, step.recipient, step.outcome)
-    more = len(steps) == STEPS_MAX
     if changed:
         named = list(changed.values())[-NAMED_MAX:]
         yield Topic.DELIVERIES, DeliveriesWord(named, more or len(changed) > NAMED_MAX)

@@ -10,7 +10,14 @@ from holdfast.clock import Clock
 from holdfast.engine import changes, consents
 from holdfast.engine.actions import Actions
 from holdfast.engine.loop import Loop
-from holdfast.engine.operations import Member, Operations, before, selected, stratified
+from holdfast.engine.operations import (
+    Member,
+    Operations,
+    account_of,
+    before,
+    selected,
+    stratified,
+)
 from holdfast.errors import Conflict, InvalidInput, NotFound
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.operation import (
@@ -153,8 +160,8 @@ class Bulk(Loop):
                 return False
             case policy.Draw(size=size):
                 await self._draw(operation, size)
-            case policy.Promote():
-                await self._save(operation, stage=Stage.MAIN, ramp_at=now, next_at=now)
+            case policy.Promote(why=why):
+                await self._promote(operation, why)
             case policy.Release() as release:
                 await self._release(operation, release)
             case policy.Revert(number=number):
@@ -166,14 +173,25 @@ class Bulk(Loop):
                 await self._end(operation, "complete", **state)
         return True
 
-    async def _save(self, operation: Operation, **fields: Any) -> None:
-        await self._operations.write(msgspec.structs.replace(operation, **fields))
+    async def _promote(self, operation: Operation, why: str) -> None:
+        now = self.clock.now()
+        changed = msgspec.structs.replace(operation, stage=Stage.MAIN, ramp_at=now, next_at=now)
+        note = Note(now, "engine", "operation_promote", operation.id, why)
+        await self._operations.write(changed, notes=(note,))
 
     async def _end(self, operation: Operation, verb: str, **fields: Any) -> None:
         changed = msgspec.structs.replace(operation, **fields)
         done = operation.tallies
         why = changed.why or f"changed {done.changed}, skipped {done.skipped}"
-        note = Note(self.clock.now(), "engine", f"operation_{verb}", operation.id, why)
+        account = account_of(operation.plan.where) or ""
+        note = Note(
+            self.clock.now(),
+            "engine",
+            f"operation_{verb}",
+            operation.id,
+            why,
+            account=account,
+        )
         await self._operations.write(changed, notes=(note,))
 
     # -- outcomes ---------------------------------------------------------------------------
@@ -314,7 +332,7 @@ class Bulk(Loop):
         doubtful = self._actions.possibly_sent(delivery)
         after = changes.changed(delivery, verb, fields, now, doubtful=doubtful)
         detail = f"{operation.id} {changes.told(delivery, after)}"
-        note = Note(now, plan.actor, verb, delivery.id, plan.reason, detail)
+        note = Note(now, plan.actor, verb, delivery.id, plan.reason, detail, delivery.account)
         return Transition(verb, delivery.revision, after, note=note)
 
     async def _check_redrive(self, delivery: Delivery) -> None:
@@ -333,7 +351,7 @@ class Bulk(Loop):
         book = self._actions.book
         match plan.kind:
             case Kind.REDRIVE:
-                return changes.fresh(book, delivery, now) | self._endpoint(plan, delivery)
+                return changes.fresh(book, delivery, now, "bulk") | self._endpoint(plan, delivery)
             case Kind.DISCARD:
                 return changes.discarded(delivery)
             case Kind.CANCEL:
@@ -386,7 +404,8 @@ class Bulk(Loop):
 def _undone(operation: Operation, delivery: Delivery, now: int) -> Transition:
     after = changes.changed(delivery, Verb.UNDO, {}, now, doubtful=False)
     plan = operation.plan
-    note = Note(now, plan.actor, Verb.UNDO, delivery.id, f"undo of {operation.id}", operation.id)
+    why = f"undo of {operation.id}"
+    note = Note(now, plan.actor, Verb.UNDO, delivery.id, why, operation.id, delivery.account)
     return Transition(Verb.UNDO, delivery.revision, after, note=note)
 
 

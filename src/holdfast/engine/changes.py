@@ -14,8 +14,11 @@ from holdfast.store import Deliveries
 Fields = dict[str, Any]
 
 
-def fresh(book: Book, delivery: Delivery, now: int) -> Fields:
-    """Return the fields of a new generation (C15); its age counts from now."""
+def fresh(book: Book, delivery: Delivery, now: int, cause: str) -> Fields:
+    """Return the fields of a new generation (C15); its age counts from now.
+
+    `cause` is the detail of its first try's trigger: `operator`, or `bulk` for an operation.
+    """
     max_age = round(book.route(delivery).policy.max_age * 1000)
     return {
         "due_at": now,
@@ -28,13 +31,14 @@ def fresh(book: Book, delivery: Delivery, now: int) -> Fields:
         "crashes": 0,
         "code": None,
         "hold_gate": None,
+        "cause": cause,
         "expires_at": now + max_age,
     }
 
 
 def cancelled() -> Fields:
     """Return the fields of what is given up while it waits."""
-    return {"code": Code.CANCELLED, "due_at": NEVER, "hold_gate": None}
+    return {"code": Code.CANCELLED, "due_at": NEVER, "hold_gate": None, "cause": None}
 
 
 def discarded(delivery: Delivery) -> Fields:
@@ -99,11 +103,21 @@ def changed(before: Delivery, verb: Verb, fields: Fields, now: int, *, doubtful:
     )
 
 
-def told(before: Delivery, changed: Delivery) -> str:
-    """Return what an action changed as JSON text: field -> [before, after]."""
+def check_place(delivery: Delivery) -> None:
+    """Refuse to bring back what another delivery took the place of.
+
+    Raises:
+        Conflict: one did.
+    """
+    if delivery.code == Code.SUPERSEDED:
+        raise Conflict("another delivery took its place with an edited payload; act on that one")
+
+
+def told(before: Delivery, changed: Delivery, more: Fields | None = None) -> str:
+    """Return what an action changed as JSON text: field -> [before, after], and what is `more`."""
     fields = {
         name: [getattr(before, name), getattr(changed, name)]
         for name in Delivery.__struct_fields__
         if getattr(before, name) != getattr(changed, name)
     }
-    return msgspec.json.encode(fields).decode()
+    return msgspec.json.encode(fields | (more or {})).decode()

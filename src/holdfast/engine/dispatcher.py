@@ -67,7 +67,7 @@ class Dispatcher:
         self._clock = clock
         self.slots = Slots(
             clock,
-            least=min(first_slots, max_in_flight),
+            least=first_slots,
             most=max_in_flight,
             used=lambda: self.unsettled,
             waits=lambda: bool(self._ready),
@@ -106,6 +106,7 @@ class Dispatcher:
         """Hand nothing of a lane out any more; what is on its way is not touched."""
         lane.closed = True
         self.buffered -= lane.clear()
+        self._wake_at.pop(lane.recipient.name, None)  # should it come back, its timers are others
 
     def empty(self, lane: Lane) -> None:
         """Drop what a lane has buffered; it is read anew."""
@@ -247,6 +248,11 @@ class Dispatcher:
             loop = asyncio.get_running_loop()
             self._widening = loop.call_later(wait / 1000, self._widened)
         return wait <= 0
+
+    def resize(self, max_in_flight: int) -> None:
+        """Send at most so many at once from now on."""
+        self.slots.resize(max_in_flight)
+        self.pump()
 
     def _widened(self) -> None:
         self._widening = None

@@ -10,40 +10,35 @@ import msgspec
 
 from holdfast.channel import Channel
 from holdfast.clock import Clock
-from holdfast.engine.actions import Actions
 from holdfast.engine.book import Book, check_pending
-from holdfast.engine.broadcast import Broadcast
-from holdfast.engine.bulk import Bulk
 from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.doors import Doors
 from holdfast.engine.executor import Executor
-from holdfast.engine.exposition import Exposition
 from holdfast.engine.fields import Fields
 from holdfast.engine.fleet import Fleet
-from holdfast.engine.glance import Glance
 from holdfast.engine.inflow import Inflow
 from holdfast.engine.intake import Intake
+from holdfast.engine.judgements import Judgements
 from holdfast.engine.lane import Lane
 from holdfast.engine.lanes import Lanes
 from holdfast.engine.loop import Loop
 from holdfast.engine.maintenance import Expiry, Pruner, Rescuer, Watch
 from holdfast.engine.membership import Membership
 from holdfast.engine.meter import Meter
-from holdfast.engine.operations import Operations
 from holdfast.engine.rulings import Rulings
-from holdfast.engine.sampler import Probe, QueueSample, Sampler
+from holdfast.engine.sampler import Probe, QueueSample, Sampler, by_priority
 from holdfast.engine.settings import EngineSettings
 from holdfast.engine.signals import Signals
-from holdfast.engine.steering import Steering
+from holdfast.engine.spooler import Spooler
 from holdfast.engine.trend import Trend
-from holdfast.engine.views import Views, lane_words
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError
 from holdfast.model.flow import Catalog
 from holdfast.model.message import NEVER
-from holdfast.model.stream import Topic
 from holdfast.model.worker import UNNAMED, Hint, Load, Ownership, Worker
 from holdfast.policy.decide import Gate
+from holdfast.spool import Spool
 from holdfast.store import Accept, Counts, Retention, Store, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
@@ -73,6 +68,8 @@ class Engine:
     executor_type: ClassVar[type[Executor]] = Executor
     rescuer_type: ClassVar[type[Rescuer]] = Rescuer
     lane_type: ClassVar[type[Lane]] = Lane
+    lanes_type: ClassVar[type[Lanes]] = Lanes
+    membership_type: ClassVar[type[Membership]] = Membership
 
     def __init__(
         self,
@@ -110,6 +107,18 @@ class Engine:
         self.inflow = Inflow()
         self._loops: list[Loop] = []
         self._worker = worker
+        self._spool: Spool | None = None
+        self._patience_ms = 0.0
+        self.spooler: Spooler | None = None
+
+    def spool_into(self, spool: Spool, patience_ms: float) -> None:
+        """Take messages also while the store is away; to be said before the start.
+
+        Args:
+            spool: where they go.
+            patience_ms: a commit that takes longer means that the store is away.
+        """
+        self._spool, self._patience_ms = spool, patience_ms
 
     # -- start and stop ---------------------------------------------------------------------
 
@@ -128,13 +137,18 @@ class Engine:
         self.counts = await self.store.counts()
         check_pending(self.counts, self.catalog)
         self._compose()
+        if self.spooler is not None:
+            check_pending(self.spooler.pending, self.catalog)
         await self.signals.load()
+        await self.judgements.load()
         self.lanes.states = states
         self.writer.start()
         if not self.ownership.shared:
             await self._take_over(now)
         for loop in self._loops:
             loop.start()
+        if self.spooler is not None:
+            self.spooler.start()
         self.dispatcher.send = self.executor.run
         self.dispatcher.hold(None)
         if self.ownership.shared:
@@ -153,7 +167,7 @@ class Engine:
         lease_ms = round(self.settings.lease_seconds * 1000)
         slots = self.settings.max_in_flight
         worker = msgspec.structs.replace(self._worker, slots=slots, lease_ms=lease_ms)
-        return Membership(self.store, self.clock, worker, rng=self.rng, load=self._load)
+        return self.membership_type(self.store, self.clock, worker, rng=self.rng, load=self._load)
 
     @property
     def ownership(self) -> Ownership:
@@ -162,8 +176,9 @@ class Engine:
 
     def _load(self) -> Load:
         """Return what the other workers should know."""
-        slots, unsettled = self.settings.max_in_flight, self.dispatcher.unsettled
-        return Load(slots, unsettled, self.membership.leaving, self.dispatcher.slots.open)
+        slots = self.dispatcher.slots
+        unsettled = self.dispatcher.unsettled
+        return Load(slots.most, unsettled, self.membership.leaving, slots.open)
 
     async def _take_over(self, now: int) -> None:
         """Begin to own every lane."""
@@ -201,10 +216,11 @@ class Engine:
             self.clock,
             self._probe,
             queue=self.queue_sample,
-            busy=lambda: self.dispatcher.unsettled / settings.max_in_flight,
+            busy=lambda: self.dispatcher.unsettled / self.dispatcher.slots.most,
             publish=self.writer.snapshot,
         )
         self.signals = Signals(self.store, self.writer, self.clock)
+        self.judgements = Judgements(self.store)
         rulings = self._rulings()
         self.executor = self.executor_type(
             channels=self._channels,
@@ -218,7 +234,25 @@ class Engine:
             meter=self.meter,
             wake=self._wake,
             rulings=rulings,
+            judgements=self.judgements,
         )
+        self._compose_intake(book, fields, rulings)
+        self._compose_loops()
+        doors = Doors(self, book, fields)
+        self.views, self.actions = doors.views, doors.actions
+        self.broadcast, self.operations = doors.broadcast, doors.operations
+        self.groups, self.review = doors.groups, doors.review
+        self._loops += [doors.bulk, doors.returns]
+
+    def _compose_intake(self, book: Book, fields: Fields, rulings: Rulings) -> None:
+        if self._spool is not None:
+            self.spooler = Spooler(
+                self._spool,
+                self.writer,
+                self.clock,
+                wake=self._wake,
+                patience_ms=self._patience_ms,
+            )
         self.intake = Intake(
             self.writer,
             self.vault,
@@ -226,16 +260,16 @@ class Engine:
             self.rng,
             book=book,
             announce=self._announce,
-            max_payload_bytes=settings.max_payload_bytes,
-            max_waiting=settings.intake_queue,
+            max_payload_bytes=self.settings.max_payload_bytes,
+            max_waiting=self.settings.intake_queue,
+            max_bytes=self.settings.intake_bytes,
+            spooler=self.spooler,
             rulings=rulings,
             fields=fields,
         )
-        self._compose_loops()
-        self._compose_doors(book, fields)
 
     def _compose_lanes(self, book: Book) -> None:
-        self.lanes = Lanes(
+        self.lanes = self.lanes_type(
             self.catalog,
             book,
             self.fleet,
@@ -298,71 +332,13 @@ class Engine:
             self.dispatcher.slots,
         ]
 
-    def _compose_doors(self, book: Book, fields: Fields) -> None:
-        """Build what the API asks."""
-        membership = self.membership
-        self.views = Views(
-            self.store,
-            self.vault,
-            self.clock,
-            self.catalog,
-            self.lanes,
-            book=book,
-            metrics=Exposition(self).text,
-            signals=lambda: self.signals.known,
-            arrivals=self.inflow.rate,
-            workers=membership.placed,
-            glance=Glance(self, slots=self.settings.max_in_flight, started_at=self.clock.now()),
-            fields=fields,
-        )
-        self.broadcast = Broadcast(
-            self.store, self.clock, lambda: lane_words(self.catalog, self.lane, self.counts)
-        )
-        steering = Steering(
-            self.store,
-            self.writer,
-            self.dispatcher,
-            self.clock,
-            rng=self.rng,
-            lanes=self.lanes,
-            membership=membership,
-            wakeups=self.wakeups,
-            views=self.views,
-        )
-        membership.obey = steering.obey
-        self.actions = Actions(
-            self.store,
-            self.writer,
-            self.dispatcher,
-            self.clock,
-            book=book,
-            intake=self.intake,
-            lanes=self.lanes,
-            pruner=self.pruner,
-            views=self.views,
-            signals=self.signals,
-            steering=steering,
-            on_change=self.broadcast.changed,
-        )
-        self._compose_bulk()
-
-    def _compose_bulk(self) -> None:
-        self.operations = Operations(
-            self.store,
-            self.views,
-            self.clock,
-            self.rng,
-            member=self.membership,
-            tell=lambda word: self.broadcast.tell(Topic.OPERATIONS, word),
-        )
-        bulk = Bulk(self.clock, self.store, self.operations, self.actions, self.membership)
-        self._loops.append(bulk)
-
     async def stop(self) -> None:
         """Stop accepting and sending; let sends finish within the limit, give the rest back."""
         self.broadcast.close()
         for loop in self._loops:
             await loop.stop()
+        if self.spooler is not None:
+            await self.spooler.stop_draining()
         self.intake.full = "Holdfast is stopping"
         if self.ownership.shared:
             self.membership.leave_lanes()
@@ -370,6 +346,8 @@ class Engine:
         gave_back = await self._finish_sends()
         self.lanes.save_used()
         written = await self.writer.stop()
+        if self.spooler is not None:
+            await self.spooler.stop()
         await self.membership.stop()
         if written and not self.lost.is_set():
             await self._release()
@@ -395,8 +373,8 @@ class Engine:
         if sends:
             await asyncio.wait(sends, timeout=self.settings.shutdown_seconds)
         late = tuple(self.executor.in_flight)
-        for delivery_id in late:
-            self.executor.cut(delivery_id)
+        for key in late:
+            self.executor.cut(key)
         for task in tuple(self.dispatcher.sends):
             task.cancel()
         await asyncio.gather(*self.dispatcher.sends, return_exceptions=True)
@@ -460,8 +438,9 @@ class Engine:
         self.dispatcher.stir(lane)
 
     async def _refresh(self) -> int:
-        """Read the counters and return how many deliveries are pending."""
+        """Read what changes elsewhere, and return how many deliveries are pending."""
         self.counts = await self.store.counts()
+        await self.judgements.load()
         if self.ownership.shared:
             await self.signals.load()
         self.inflow.looked(self.counts, self.clock.now())
@@ -474,18 +453,16 @@ class Engine:
             active=self.dispatcher.unsettled,
             depth=sum(counts.pending for counts in self.counts.values()),
             oldest_due_ms=max(0, now - oldest) if oldest < NEVER else 0,
-            by_priority={
-                "high": sum(counts.high for counts in self.counts.values()),
-                "normal": sum(counts.normal for counts in self.counts.values()),
-                "low": sum(counts.low for counts in self.counts.values()),
-            },
+            by_priority=by_priority(self.counts.values()),
         )
 
     @property
     def ready(self) -> bool:
         """Tell whether messages can be accepted now."""
-        writer = self.writer
-        return not (self.lost.is_set() or self.intake.full or writer.full or writer.away)
+        writer, spooler = self.writer, self.spooler
+        spools = spooler is not None and spooler.takes and not spooler.full
+        away = writer.away and not spools
+        return not (self.lost.is_set() or self.intake.full or writer.full or away)
 
     @property
     def held(self) -> Gate | None:

@@ -11,47 +11,32 @@ import msgspec
 
 from holdfast.channel import Channel, Request
 from holdfast.clock import Clock
-from holdfast.engine import record
-from holdfast.engine.book import Book, Route
+from holdfast.engine import record, refusal
+from holdfast.engine.book import Book
 from holdfast.engine.dispatcher import Dispatcher
+from holdfast.engine.flight import Flight, scrubbed
+from holdfast.engine.judgements import Judgements
 from holdfast.engine.lane import Lane
+from holdfast.engine.lesson import teach
 from holdfast.engine.meter import Meter
 from holdfast.engine.rulings import Ruled, Rulings
 from holdfast.engine.sampler import Sampler
 from holdfast.engine.writer import Writer
 from holdfast.errors import StoreError, VaultError
-from holdfast.model.attempt import Attempt, FailureClass, Outcome, Reply
+from holdfast.model.attempt import Attempt, Outcome, Reply
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
-from holdfast.model.flow import Endpoint
-from holdfast.model.message import NEVER
 from holdfast.model.policy import Policy, Strategy
-from holdfast.policy import failure, redaction
-from holdfast.policy.breaker import health
-from holdfast.policy.decide import HINT_AS_DELAY_MS, Code, Decision, Gate, decide
+from holdfast.policy import failure, fingerprint
+from holdfast.policy.decide import Code, Decision, Gate, decide, passes
 from holdfast.policy.hint import quota
-from holdfast.policy.reason import normalise
 from holdfast.store import Applied, Note, Transition, Waiting
 from holdfast.telemetry import LogEvent, log
 from holdfast.vault import Vault
 
-CRASHES_MAX: Final = 3
-"""Claims without an end after which a delivery is dead `WORKER_CRASH`."""
+Key = tuple[str, Lane]
+"""Names a send: the delivery, and the lane as this worker owned it then."""
 
 _ADAPTS: Final = frozenset({Strategy.ADAPTIVE, Strategy.HYBRID})
-
-
-class Flight(msgspec.Struct, frozen=True, gc=False):
-    """A send on the wire; `started` in ms since the epoch, `value` of the message."""
-
-    lane: Lane
-    delivery: Delivery
-    route: Route
-    endpoint: Endpoint
-    started: int
-    probe: bool
-    task: asyncio.Task[None] | None
-    ruled: Ruled | None = None
-    value: float = 0.0
 
 
 class Executor:
@@ -67,6 +52,7 @@ class Executor:
         sampler: the events' context.
         wake: looks at a lane in which a settled delivery released another.
         rulings: asks the rules.
+        judgements: what people judged.
     """
 
     def __init__(
@@ -83,7 +69,9 @@ class Executor:
         meter: Meter,
         wake: Callable[[str], None],
         rulings: Rulings,
+        judgements: Judgements,
     ) -> None:
+        self._judgements = judgements
         self._rulings = rulings
         self._channels = channels
         self._writer = writer
@@ -97,33 +85,33 @@ class Executor:
         self._meter = meter
         self._last_claim = asyncio.Lock()
         """Suspects go out one at a time: a crash names its payload and takes no other along."""
-        self.in_flight: dict[str, Flight] = {}
-        """Sends on the wire, by delivery id."""
+        self.in_flight: dict[Key, Flight] = {}
+        """Sends on the wire; of one delivery two, when a lane was lost and came back meanwhile."""
 
     async def run(self, lane: Lane, waiting: Waiting) -> None:
         """Take one delivery through one try, or end it without one."""
         delivery = waiting.delivery
         now = self._clock.now()
-        refusal = self._refuse(lane, waiting, now)
-        if refusal is not None:
-            self._end(lane, delivery, refusal, now)
+        refused = refusal.refuse(self.book, lane, waiting, now)
+        if refused is not None:
+            self._end(lane, delivery, refused, now)
             return
         ruled = None
         if self.book.ruled:
             ruled = await self._rulings.before(lane, waiting, self.book.route(delivery), now)
-            refusal = None if ruled is None else ruled.sending.decision
+            refused = None if ruled is None else ruled.sending.decision
             now = self._clock.now()  # the rules may have read the journal
-            refusal = refusal or self._refuse_by_flow(lane, waiting, now)
-            if refusal is not None:
-                self._end(lane, delivery, refusal, now)
+            refused = refused or refusal.refuse_by_flow(self.book, lane, waiting, now)
+            if refused is not None:
+                self._end(lane, delivery, refused, now)
                 return
-        if not lane.possibly_sent(delivery):
-            await self._send(lane, waiting, ruled)
-        elif delivery.crashes < CRASHES_MAX - 1:
-            await self._claim_and_send(lane, waiting, ruled)
-        else:
+        if refusal.last_chance(delivery):
             async with self._last_claim:
                 await self._claim_and_send(lane, waiting, ruled)
+        elif lane.possibly_sent(delivery):
+            await self._claim_and_send(lane, waiting, ruled)
+        else:
+            await self._send(lane, waiting, ruled)
 
     async def _claim_and_send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         claimed = await self._claim(lane, waiting.delivery)
@@ -131,48 +119,21 @@ class Executor:
             return
         waiting = Waiting(claimed, waiting.message)
         now = self._clock.now()
-        refusal = self._refuse_by_flow(lane, waiting, now)  # the claim took its time
-        if refusal is not None:
-            self._end(lane, claimed, refusal, now)
+        refused = refusal.refuse_by_flow(self.book, lane, waiting, now)  # the claim took its time
+        if refused is not None:
+            unclaimed = msgspec.structs.replace(claimed, crashes=claimed.crashes - 1)
+            self._end(lane, unclaimed, refused, now)
             return
         await self._send(lane, waiting, ruled)
 
     # -- before the send --------------------------------------------------------------------
 
-    def _refuse(self, lane: Lane, waiting: Waiting, now: int) -> Decision | None:
-        """Return how a delivery ends or waits that must not be sent now, else None."""
-        delivery, message = waiting.delivery, waiting.message
-        if delivery.expires_at <= now:
-            return _dead(Code.EXPIRED, "its time ran out")
-        if message.not_before > now:
-            return Decision(
-                Verb.HOLD, "hold", message.not_before, counted=False, gate=Gate.NOT_BEFORE
-            )
-        if delivery.crashes >= CRASHES_MAX:
-            return _dead(Code.WORKER_CRASH, f"{CRASHES_MAX} workers ended while sending it")
-        if message.sealed is None:
-            return _dead(Code.PAYLOAD_MISSING, "its payload is gone")
-        if lane.drops:
-            return _dead(Code.CIRCUIT_OPEN, "the breaker is open and the lane drops")
-        return self._refuse_by_flow(lane, waiting, now)
-
-    def _refuse_by_flow(self, lane: Lane, waiting: Waiting, now: int) -> Decision | None:
-        """Ask the flow's conditions and the recipient's windows for retries."""
-        delivery = waiting.delivery
-        if delivery.attempt and lane.timetable is not None:
-            opens = lane.timetable.retries_at(now)
-            if opens > now:
-                return Decision(Verb.HOLD, "hold", opens, counted=False, gate=Gate.BATCH)
-        if not self.book.asks and waiting.message.consent is None:
-            return None
-        route = self.book.route(delivery)
-        endpoint = lane.endpoint(delivery.endpoint) or route.recipient.endpoints[0]
-        return route.admission.refuse(waiting.message, endpoint, now)
-
     def _end(self, lane: Lane, delivery: Delivery, decision: Decision, now: int) -> None:
         """Settle a delivery that was not sent."""
         lane.unsent()
         waits = decision.verb is Verb.HOLD
+        dies = decision.verb is Verb.DIE
+        group = fingerprint.of_end(delivery, decision.code or "", now) if dies else None
         after = msgspec.structs.replace(
             delivery,
             status=TRANSITIONS[decision.verb][Status.PENDING],
@@ -182,17 +143,21 @@ class Executor:
             code=decision.code,
             in_doubt=delivery.in_doubt or lane.possibly_sent(delivery),
             reason=decision.reason if decision.verb is Verb.SKIP else delivery.reason,
+            fingerprint=delivery.fingerprint if group is None else group.id,
+            cause=delivery.cause if waits else None,
             updated_at=now,
             ended_at=0 if waits else now,
         )
-        note = Note(now, "engine", decision.action, delivery.id, decision.reason or "")
+        reason = decision.reason or ""
+        note = Note(now, "engine", decision.action, delivery.id, reason, account=delivery.account)
         silent = waits and decision.gate is not Gate.RULE
         event = None
         if decision.verb is Verb.SKIP:
             event = self._skipped(lane, delivery, decision, now)
             after = msgspec.structs.replace(after, original_event_id=event.original_event_id)
+        told = None if silent else note
         transition = Transition(
-            decision.verb, delivery.revision, after, event, note=None if silent else note
+            decision.verb, delivery.revision, after, event, note=told, sighting=group
         )
         self._apply(lane, transition, after)
         if after.status is Status.DEAD:
@@ -249,7 +214,7 @@ class Executor:
         try:
             payload = self._vault.open(waiting.message.sealed or b"", delivery.message_id)
         except VaultError as error:
-            self._end(lane, delivery, _dead(Code.PAYLOAD_MISSING, str(error)), now)
+            self._end(lane, delivery, refusal.dead(Code.PAYLOAD_MISSING, str(error)), now)
             return
         flight = Flight(
             lane,
@@ -264,7 +229,7 @@ class Executor:
         )
         if lane.limiter is not None:
             lane.limiter.began(now)
-        self.in_flight[delivery.id] = flight
+        self.in_flight[delivery.id, lane] = flight
         request = Request(
             endpoint,
             payload,
@@ -279,10 +244,10 @@ class Executor:
             reply = await self._channels[route.recipient.channel].send(request)
             outcome = failure.classify(reply, route.policy)
             if not outcome.ok or outcome.reference is not None:
-                outcome = _scrubbed(outcome, payload, route, endpoint)
+                outcome = scrubbed(outcome, payload, route, endpoint)
         except Exception as error:  # noqa: BLE001  # a bug here must not keep a slot for ever
             log(LogEvent.LOOP_ERROR, logging.ERROR, loop="executor", error=repr(error))
-            self.cut(delivery.id)
+            self.cut((delivery.id, lane))
             return
         self._finish(flight, reply, outcome)
 
@@ -292,9 +257,9 @@ class Executor:
         lane.settled(delivery, waits=True)
         self._dispatcher.settled()
 
-    def cut(self, delivery_id: str) -> None:
+    def cut(self, key: Key) -> None:
         """End a send that does not end in time: it is given back, in doubt."""
-        flight = self.in_flight[delivery_id]
+        flight = self.in_flight[key]
         now = self._clock.now()
         reply, outcome = record.cut(flight.started, now, float(now - flight.started))
         self._finish(flight, reply, outcome)
@@ -307,7 +272,7 @@ class Executor:
         """Let the lane learn, decide, and hand the result to the writer."""
         lane, delivery = flight.lane, flight.delivery
         now = self._clock.now()
-        del self.in_flight[delivery.id]
+        del self.in_flight[delivery.id, lane]
         lane.returned()
         before = lane.state
         save = lane.record(
@@ -332,6 +297,7 @@ class Executor:
             context,
             refunded,
             value=flight.value,
+            judgement=self._judgements.of(delivery, outcome, reply.request_at),
         )
         if flight.ruled is None:
             decision = self._decide(tried, lane, now, flight.route.policy)
@@ -346,7 +312,7 @@ class Executor:
         if outcome.ok and delivery.attempt and lane.budget is not None and not flight.probe:
             lane.budget.refund(delivery.failure_class)
         if not outcome.ok:
-            save = self._teach(lane, tried, decision, now) or save
+            save = teach(lane, tried, decision, now, self._rng) or save
             if lane.state.plan is not before.plan:
                 tried = msgspec.structs.replace(tried, plan=lane.state.plan)
         if outcome.retry_after_ms is None and (told := quota(reply.headers, now)) is not None:
@@ -367,12 +333,15 @@ class Executor:
         """Hand the delivery as it shall be and the event to the writer."""
         outcome = tried.outcome
         event = record.attempt(tried, decision, lane, now=now, rng=self._rng)
-        after = record.successor(tried, decision, event.original_event_id, now)
+        group = record.sighted(tried, decision)
+        after = record.successor(tried, decision, event.original_event_id, now, group=group)
         excerpt = None
         if outcome.excerpt:
             excerpt = self._vault.seal(outcome.excerpt.encode(), event.event_id)
         self._writer.snapshot(tried.route.snapshot)
-        transition = Transition(decision.verb, tried.delivery.revision, after, event, excerpt)
+        transition = Transition(
+            decision.verb, tried.delivery.revision, after, event, excerpt, sighting=group
+        )
         self._apply(lane, transition, after)
         if not outcome.ok:
             _log_failure(after, outcome, decision)
@@ -388,7 +357,13 @@ class Executor:
     ) -> tuple[Decision, record.Try]:
         """Return what happens next as the rules say, and the try with what they changed."""
         verdict = self._rulings.after(
-            ruled, tried.route, lane, tried.delivery, outcome=tried.outcome, now=now
+            ruled,
+            tried.route,
+            lane,
+            tried.delivery,
+            outcome=tried.outcome,
+            now=now,
+            passing=passes(tried.outcome, tried.judgement),
         )
         decision = self._decide(tried, lane, now, verdict.policy)
         decision, marks = self._rulings.final(verdict, decision)
@@ -410,30 +385,8 @@ class Executor:
             active_ms=record.active_ms(tried),
             rng=self._rng,
             value=tried.value,
+            judgement=tried.judgement,
         )
-
-    def _teach(self, lane: Lane, tried: record.Try, decision: Decision, now: int) -> bool:
-        """Close the lane's gates as the outcome and the decision say; tell whether they changed."""
-        outcome = tried.outcome
-        changed = False
-        if decision.counted and decision.verb is Verb.RETRY and health(outcome) is False:
-            lane.counted(tried.delivery.id)
-        if outcome.disable_endpoint:
-            changed = lane.disable(tried.endpoint)
-        if decision.open_breaker:
-            changed = lane.trip(decision.reason or "", now, self._rng) or changed
-        asked = outcome.retry_after_ms is not None
-        if decision.bare_limit:
-            asked = lane.waits_for_bare_limit
-        if asked and decision.due_at < NEVER and decision.verb in (Verb.RETRY, Verb.HOLD):
-            opens = decision.due_at
-            if decision.bare_limit:  # a delivery may wait for hours of its own, its lane may not
-                opens = min(opens, now + HINT_AS_DELAY_MS)
-            if outcome.failure_class is FailureClass.RATE_LIMIT:
-                opens = max(opens, now + lane.refused(tried.reply.request_at, now))
-            spread = self._rng.uniform(0, 0.1 * (opens - now) + 100)
-            changed = lane.hint(opens + round(spread), outcome.reason or "") or changed
-        return changed
 
     def _settled(self, lane: Lane, after: Delivery, applied: Applied) -> None:
         """The change is on disk: free the slot, remember when the delivery is due again."""
@@ -446,30 +399,6 @@ class Executor:
         self._dispatcher.settled()
         for recipient in applied.woken:
             self._wake(recipient)
-
-
-def _dead(code: Code, reason: str) -> Decision:
-    return Decision(Verb.DIE, "dead_letter", counted=False, code=code, reason=reason)
-
-
-def _scrubbed(outcome: Outcome, payload: bytes, route: Route, endpoint: Endpoint) -> Outcome:
-    """Return the outcome without the payload's masked values and our secrets in its texts."""
-    secrets = redaction.endpoint_secrets(endpoint)
-    if route.flow.mask:
-        try:
-            secrets += redaction.values_at(msgspec.json.decode(payload), route.flow.mask)
-        except msgspec.DecodeError:
-            return msgspec.structs.replace(outcome, excerpt=None)
-    if not secrets:
-        return outcome
-    # A reason is normalised, and what is left of a value in it must not show either.
-    secrets += [short for value in secrets if (short := normalise(value)) not in {None, value}]
-    texts = {
-        field: redaction.mask_values(text, secrets)
-        for field in ("reason", "message", "excerpt", "code", "reference")
-        if (text := getattr(outcome, field))
-    }
-    return msgspec.structs.replace(outcome, **texts)
 
 
 def _log_failure(after: Delivery, outcome: Outcome, decision: Decision) -> None:

@@ -12,6 +12,7 @@ from holdfast.engine.intake import Intake
 from holdfast.engine.lanes import Lanes
 from holdfast.engine.membership import Membership
 from holdfast.engine.meter import LATENCY_BUCKETS_MS, Meter
+from holdfast.engine.spooler import Spooler
 from holdfast.engine.writer import Writer
 from holdfast.model.lane import BreakerState
 from holdfast.store import Counts
@@ -27,6 +28,7 @@ class Scraped(Protocol):
     lanes: Lanes
     membership: Membership
     counts: dict[str, Counts]
+    spooler: Spooler | None
 
     @property
     def ready(self) -> bool:
@@ -56,6 +58,7 @@ class Exposition:
         yield from self._histograms()
         yield from self._lanes()
         yield from self._rules()
+        yield from self._spool()
 
     def _totals(self) -> Iterator[Metric]:
         engine = self._engine
@@ -96,6 +99,23 @@ class Exposition:
         yield _histogram(
             "holdfast_retry_lag_seconds", "From due to send.", meter.lag, meter.lag_sum_ms
         )
+
+    def _spool(self) -> Iterator[Metric]:
+        spooler = self._engine.spooler
+        if spooler is None:
+            return
+        state = spooler.state()
+        yield _gauge("holdfast_spooling", "1 while messages go into the spool.", int(state.on))
+        yield _gauge("holdfast_spool_messages", "Messages in the spool.", state.messages)
+        yield _gauge("holdfast_spool_bytes", "Size of the spool.", state.bytes)
+        yield _gauge("holdfast_spool_limit_bytes", "Its largest size.", state.limit_bytes)
+        yield _gauge(
+            "holdfast_spool_since_seconds",
+            "When its oldest message came, as a Unix time, 0: it is empty.",
+            state.since / 1000,
+        )
+        yield _gauge("holdfast_spool_kept", "Files of it that a person should see.", state.kept)
+        yield _counter("holdfast_spool_drained", "Messages it gave to the store.", state.drained)
 
     def _rules(self) -> Iterator[Metric]:
         meter = self._engine.meter

@@ -5,11 +5,12 @@ from typing import Protocol
 
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.sampler import QueueSample, Sampler
+from holdfast.engine.spooler import Spooler
 from holdfast.engine.trend import Trend
 from holdfast.engine.writer import Writer
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState
-from holdfast.model.overview import Overview, Worker
+from holdfast.model.overview import Overview, Spooling, WorkerState
 from holdfast.model.worker import Ownership
 from holdfast.policy.decide import Gate
 
@@ -21,6 +22,7 @@ class Watched(Protocol):
     dispatcher: Dispatcher
     writer: Writer
     trend: Trend
+    spooler: Spooler | None
     sampler: Sampler
 
     @property
@@ -48,13 +50,11 @@ class Glance:
 
     Args:
         engine: what is shown.
-        slots: most unsettled sends.
         started_at: when it became the owner, ms since the epoch.
     """
 
-    def __init__(self, engine: Watched, *, slots: int, started_at: int) -> None:
+    def __init__(self, engine: Watched, *, started_at: int) -> None:
         self._engine = engine
-        self._slots = slots
         self._started_at = started_at
 
     @property
@@ -83,18 +83,18 @@ class Glance:
             workers=(self.worker(now),),
         )
 
-    def worker(self, now: int) -> Worker:
+    def worker(self, now: int) -> WorkerState:
         """Return this worker."""
         engine, system = self._engine, self._engine.sampler.look(now)
         held = engine.held
-        return Worker(
+        return WorkerState(
             id=f"epoch-{engine.ownership.epoch}",
             started_at=self._started_at,
             epoch=engine.ownership.epoch,
             clean=engine.ownership.clean,
             ready=engine.ready,
             held=None if held is None else str(held),
-            slots=self._slots,
+            slots=engine.dispatcher.slots.most,
             in_flight=engine.dispatcher.unsettled,
             buffered=engine.dispatcher.buffered,
             lanes=len(engine.dispatcher.lanes),
@@ -104,7 +104,13 @@ class Glance:
             load=system.load,
             disk=system.disk,
             process_memory=system.process_memory,
+            spool=self.spooling(),
         )
+
+    def spooling(self) -> Spooling | None:
+        """Return how the spool stands, None: there is none."""
+        spooler = self._engine.spooler
+        return None if spooler is None else spooler.state()
 
     def _breakers(self) -> dict[str, int]:
         """Return recipients by breaker; a lane that nobody asked for yet is closed."""

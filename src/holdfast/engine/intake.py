@@ -12,12 +12,20 @@ from holdfast.clock import Clock
 from holdfast.engine.book import Book
 from holdfast.engine.fields import Fields
 from holdfast.engine.rulings import Rulings
+from holdfast.engine.spooler import Spooler
 from holdfast.engine.writer import Writer
-from holdfast.errors import HoldfastError, InvalidInput, KeyCollision, Overloaded, StoreFull
+from holdfast.errors import (
+    HoldfastError,
+    InvalidInput,
+    KeyCollision,
+    Overloaded,
+    StoreAway,
+    StoreFull,
+)
 from holdfast.model.consent import Consent
 from holdfast.model.delivery import Delivery, Status
-from holdfast.model.flow import Flow
-from holdfast.model.identity import new_id
+from holdfast.model.flow import Flow, Step
+from holdfast.model.identity import derived_id, new_id
 from holdfast.model.message import NEVER, Message
 from holdfast.model.shape import explain
 from holdfast.model.submission import Receipt, Routed, Submission
@@ -51,7 +59,9 @@ class Intake:
         announce: told before the commit which lanes will get something; returns what to call
             after it.
         max_payload_bytes: larger payloads are refused.
-        max_waiting: most accepts queued for the writer (back-pressure, S5.36).
+        max_waiting: most accepts queued for the writer (back-pressure, S5.36) ...
+        max_bytes: ... and most bytes that they will take.
+        spooler: takes messages while the store is away; None: nothing does.
         rulings: asks the rules; None: nothing is asked.
         fields: makes the tokens of search fields; None: there are none.
     """
@@ -67,6 +77,8 @@ class Intake:
         announce: Callable[[Accept], OnAccept],
         max_payload_bytes: int,
         max_waiting: int,
+        max_bytes: int,
+        spooler: Spooler | None = None,
         rulings: Rulings | None = None,
         fields: Fields | None = None,
     ) -> None:
@@ -79,6 +91,8 @@ class Intake:
         self._announce = announce
         self._max_payload = max_payload_bytes
         self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
+        self._spooler = spooler
         self.book = book
         self.full: str | None = None
         """Why nothing is accepted at present: the store has only its reserve left."""
@@ -111,8 +125,12 @@ class Intake:
     def _check_room(self, more: int) -> None:
         if self.full is not None or self._writer.full or self.room <= 0:
             raise StoreFull(self.full or _NO_ROOM)
-        if self._writer.waiting + more > self._max_waiting:
-            raise Overloaded(f"{self._writer.waiting} messages wait to be written")
+        waiting = self._writer.waiting + (0 if self._spooler is None else self._spooler.waiting)
+        if waiting + more > self._max_waiting:
+            raise Overloaded(f"{waiting} messages wait to be written")
+        coming = self.taken - self.answered
+        if coming > self._max_bytes:
+            raise Overloaded(f"messages of {coming} bytes wait to be written")
 
     def _submit(
         self, flow: Flow, submission: Submission
@@ -133,18 +151,40 @@ class Intake:
             self.answered += size
             answer.set_result(StoreFull(_NO_ROOM))
             return answer
+        self._hand_in(accept, size, answer)
+        return answer
+
+    def _hand_in(
+        self, accept: Accept, size: int, answer: "asyncio.Future[Receipt | HoldfastError]"
+    ) -> None:
+        """Give a message to the writer, or to the spool when the store is away."""
         landed = self._announce(accept)
+        spooler = self._spooler
+        moved, coming = False, size
+
+        def finish(result: Accepted | HoldfastError) -> None:
+            nonlocal coming
+            self.answered += coming
+            coming = 0  # a commit that was given up answers again when it ends
+            if not answer.done():  # the caller may have left
+                answer.set_result(self._receipt(accept, result))
 
         def done(result: Accepted | HoldfastError) -> None:
-            self.answered += size
-            receipt = self._receipt(accept, result)
-            if isinstance(receipt, Receipt) and not receipt.duplicate:
+            nonlocal moved
+            if moved:
+                return  # it is the spool's: whatever became of the commit, the drain finds out
+            if isinstance(result, StoreAway) and spooler is not None and spooler.takes:
+                moved = True
+                spooler.take(accept, finish)
+                return
+            if isinstance(result, Accepted) and not (result.duplicate or result.collision):
                 landed(accept)
-            if not answer.done():
-                answer.set_result(receipt)
+            finish(result)
 
-        self._writer.accept(accept, done)
-        return answer
+        if spooler is not None and (spooler.on or spooler.holds(accept.message)):
+            spooler.take(accept, finish)
+        else:
+            self._writer.accept(accept, done)
 
     def _take(self, accept: Accept) -> int:
         """Count a message against the room left and return its size in bytes."""
@@ -180,7 +220,12 @@ class Intake:
             payload = msgspec.json.encode(
                 redaction.strip(msgspec.json.decode(payload), flow.strip, flow.keep)
             )
+        derived = self._spooler is not None and self._spooler.on and submission.key is not None
         message_id = new_id("msg", now, self._rng)
+        if derived:  # so does every node that gets it while the store is away
+            names = (flow.account, submission.key or "")
+            told = self._vault.digest(*[name.encode() for name in names], digest)
+            message_id = derived_id("msg", now, told)
         message = Message(
             message_id,
             flow.account,
@@ -198,7 +243,7 @@ class Intake:
             _instant(submission.expires_at, NEVER),
             now,
         )
-        return self.routed(flow, message, payload)
+        return self.routed(flow, message, payload, derived=derived)
 
     def _digest(self, flow: Flow, payload: bytes) -> bytes:
         """Return the digest of the payload as a value: white space and key order do not count."""
@@ -229,7 +274,9 @@ class Intake:
         answer = asyncio.get_running_loop().create_future()
 
         def done(result: Accepted | HoldfastError) -> None:
+            nonlocal size
             self.answered += size
+            size = 0  # a commit that was given up answers again when it ends
             if isinstance(result, Accepted):
                 landed(accept)
             if not answer.done():  # the caller may have left
@@ -241,8 +288,51 @@ class Intake:
             raise result
         return result
 
-    def routed(self, flow: Flow, message: Message, payload: bytes) -> Accept:
-        """Return the message with a delivery for every step of its flow."""
+    def child(self, parent: Delivery, old: Message, payload: bytes) -> Accept:
+        """Return another payload in the place of a delivery: new ids, no key, from its step on.
+
+        Raises:
+            InvalidInput: the payload is too large, or no JSON.
+            StoreFull: no room.
+        """
+        self._check_room(1)
+        if len(payload) > self._max_payload:
+            allowed = f"at most {self._max_payload} bytes"
+            raise InvalidInput("payload", f"{len(payload)} bytes", allowed)
+        flow = self.book.route(parent).flow
+        if flow.strip or flow.keep is not None:
+            value = redaction.strip(msgspec.json.decode(payload), flow.strip, flow.keep)
+            payload = msgspec.json.encode(value)
+        now = self._clock.now()
+        message_id = new_id("msg", now, self._rng)
+        message = msgspec.structs.replace(
+            old,
+            id=message_id,
+            key=None,
+            digest=b"",
+            sealed=self._vault.seal(payload, message_id),
+            size=len(payload),
+            not_before=0,
+            expires_at=NEVER,
+            created_at=now,
+        )
+        steps = _from(flow, parent)
+        return self.routed(msgspec.structs.replace(flow, steps=steps), message, payload)
+
+    def landing(self, accept: Accept) -> Callable[[], None]:
+        """Count a message that is written elsewhere; return what to call once it is on disk."""
+        size = self._take(accept)
+        self.answered += size
+        landed = self._announce(accept)
+        return lambda: landed(accept)
+
+    def routed(
+        self, flow: Flow, message: Message, payload: bytes, *, derived: bool = False
+    ) -> Accept:
+        """Return the message with a delivery for every step of its flow.
+
+        `derived`: the ids of the deliveries follow from that of the message.
+        """
         deliveries = []
         notes = []
         predecessor = None
@@ -255,6 +345,10 @@ class Intake:
                 predecessor=predecessor if chained else None,
                 followed=chained and index < last,
             )
+            if derived:
+                told = self._vault.digest(message.id.encode(), step.name.encode())
+                name = derived_id("dlv", message.created_at, told)
+                delivery = msgspec.structs.replace(delivery, id=name)
             if self.book.ruled and self._rulings is not None:
                 delivery, note = self._rulings.accept(
                     self.book.route(delivery), message, delivery, payload
@@ -287,6 +381,7 @@ class Intake:
             followed,
             0,
             now,
+            message.value,
             due_at=NEVER if predecessor else max(now, message.not_before),
             hold_gate="predecessor"
             if predecessor
@@ -298,6 +393,15 @@ class Intake:
         max_age = round(self.book.route(delivery).policy.max_age * 1000)
         expires = min(now + max_age, message.expires_at)
         return msgspec.structs.replace(delivery, expires_at=expires)
+
+
+def _from(flow: Flow, parent: Delivery) -> tuple[Step, ...]:
+    """Return the steps that are still to do where a delivery is replaced."""
+    names = [step.name for step in flow.steps]
+    if parent.step not in names:  # it has left the configuration
+        return (Step(name=parent.step, recipient=parent.recipient),)
+    at = names.index(parent.step)
+    return flow.steps[at:] if flow.mode == "sequential" else flow.steps[at : at + 1]
 
 
 def _bytes(accept: Accept) -> int:
@@ -331,4 +435,5 @@ def _consent(submission: Submission) -> str | None:
 
 
 def _instant(value: datetime | None, default: int) -> int:
-    return default if value is None else round(value.timestamp() * 1000)
+    """Return an instant in ms since the epoch; what was before it is long past, too."""
+    return default if value is None else max(0, round(value.timestamp() * 1000))

@@ -16,6 +16,7 @@ from holdfast.engine.writer import Writer
 from holdfast.errors import StoreAway
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.message import NEVER
+from holdfast.policy import fingerprint
 from holdfast.policy.decide import Code, Gate
 from holdfast.store import Applied, Note, Pruned, Retention, Store, Transition
 from holdfast.telemetry import LogEvent, log
@@ -51,10 +52,10 @@ class Rescuer(Loop):
     async def run_once(self) -> None:
         """Cut overdue sends; look for due lanes in the store, since wake-ups are only hints."""
         now = self.clock.now()
-        for delivery_id, flight in tuple(self._executor.in_flight.items()):
+        for key, flight in tuple(self._executor.in_flight.items()):
             limit = flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS
             if now - flight.started > limit:
-                self._executor.cut(delivery_id)
+                self._executor.cut(key)
         if self._shared:  # what another worker changed and the hint of it was lost
             self._lanes.read_anew()
         among = tuple(self._lanes.held) if self._shared else None
@@ -86,6 +87,8 @@ class Expiry(Loop):
         self._writer = writer
         self._executor = executor
         self._forget = forget
+        self._asked: set[str] = set()
+        """Whose end is queued: a writer that is behind is not told again every second."""
 
     async def run_once(self) -> None:
         """Mark expired deliveries dead; those on the wire are left to their answer.
@@ -95,13 +98,17 @@ class Expiry(Loop):
         now = self.clock.now()
         for delivery in await self._store.expired(now, EXPIRE_AT_ONCE):
             lane = self._lanes.owned(delivery.recipient)
-            if lane is None or lane.closed or delivery.id in self._executor.in_flight:
+            if lane is None or lane.closed or (delivery.id, lane) in self._executor.in_flight:
                 continue
+            if delivery.id in self._asked:
+                continue
+            self._asked.add(delivery.id)
             doubt = lane.possibly_sent(delivery)
             self._writer.apply(_expire(delivery, now, doubt=doubt), self._done(delivery))
 
     def _done(self, delivery: Delivery) -> Callable[[Applied], None]:
         def done(applied: Applied) -> None:
+            self._asked.discard(delivery.id)
             if applied.applied:
                 self._forget(delivery.recipient, delivery.id)
                 log(
@@ -116,6 +123,7 @@ class Expiry(Loop):
 
 
 def _expire(delivery: Delivery, now: int, *, doubt: bool) -> Transition:
+    group = fingerprint.of_end(delivery, Code.EXPIRED, now)
     after = msgspec.structs.replace(
         delivery,
         status=Status.DEAD,
@@ -123,12 +131,14 @@ def _expire(delivery: Delivery, now: int, *, doubt: bool) -> Transition:
         in_doubt=delivery.in_doubt or doubt,
         due_at=NEVER,
         hold_gate=None,
+        fingerprint=delivery.fingerprint if group is None else group.id,
+        cause=None,
         revision=delivery.revision + 1,
         updated_at=now,
         ended_at=now,
     )
-    note = Note(now, "engine", "expire", delivery.id, "its time ran out")
-    return Transition(Verb.DIE, delivery.revision, after, note=note)
+    note = Note(now, "engine", "expire", delivery.id, "its time ran out", account=delivery.account)
+    return Transition(Verb.DIE, delivery.revision, after, note=note, sighting=group)
 
 
 class Pruner(Loop):

@@ -11,6 +11,8 @@ import random
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
+import msgspec
+
 from holdfast.clock import Clock, StoreClock
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.lanes import Lanes
@@ -148,7 +150,7 @@ class Membership:
             load, count = self._load(), len(self._lanes.held)
             only = Member(
                 epoch=own.epoch,
-                worker=self._worker,
+                worker=msgspec.structs.replace(self._worker, slots=load.slots),
                 started_at=own.now,
                 lease_until=NEVER,
                 lanes=count,

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -66,7 +66,12 @@ class Shelf(Protocol):
         ...
 
     async def results(
-        self, operation_id: str, *, below: str | None = None, limit: int
+        self,
+        operation_id: str,
+        *,
+        below: str | None = None,
+        limit: int,
+        outcomes: Collection[Outcome] = (),
     ) -> list[Result]:
         """Return results, newest delivery first."""
         ...
@@ -146,14 +151,26 @@ class Operations:
             raise NotFound(f"no operation {operation_id!r}")
         return found
 
-    async def operations(self, below: str | None, limit: int) -> list[Operation]:
-        """Return operations, newest first, below an id."""
-        return await self._store.operations(below=below, limit=limit)
+    async def operations(
+        self, below: str | None, limit: int, *, active: bool = False
+    ) -> list[Operation]:
+        """Return operations, newest first, below an id; `active`: only those that run."""
+        return await self._store.operations(below=below, limit=limit, active=active)
 
-    async def results(self, operation_id: str, below: str | None, limit: int) -> list[Result]:
-        """Return what became of its deliveries, newest delivery first, below an id."""
+    async def results(
+        self,
+        operation_id: str,
+        below: str | None,
+        limit: int,
+        *,
+        outcomes: Collection[Outcome] = (),
+    ) -> list[Result]:
+        """Return what became of its deliveries, newest delivery first, below an id.
+
+        `outcomes`: only of these (none given: of all).
+        """
         await self.operation(operation_id)
-        return await self._store.results(operation_id, below=below, limit=limit)
+        return await self._store.results(operation_id, below=below, limit=limit, outcomes=outcomes)
 
     async def preview(self, plan: Plan) -> Preview:
         """Return what a plan would act on; its cut-off may be handed back to start just that."""
@@ -218,7 +235,7 @@ class Operations:
             return await self._noted(operation, "start", plan.actor, plan.reason)
 
     async def pause(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Stop after the batch under way; `resume` goes on."""
 
@@ -229,7 +246,7 @@ class Operations:
         return await self._change(operation_id, "pause", change, actor, reason, seen=seen)
 
     async def resume(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Go on where it stopped; one that its canary stopped draws a new canary."""
 
@@ -248,7 +265,7 @@ class Operations:
         return await self._change(operation_id, "resume", change, actor, reason, seen=seen)
 
     async def cancel(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """End it; what is done stays done."""
 
@@ -260,7 +277,7 @@ class Operations:
         return await self._change(operation_id, "cancel", change, actor, reason, seen=seen)
 
     async def undo(
-        self, operation_id: str, *, actor: str, reason: str, seen: int | None = None
+        self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
     ) -> Operation:
         """Bring back what a discard took out of review, within its time."""
 
@@ -282,13 +299,13 @@ class Operations:
         actor: str,
         reason: str,
         *,
-        seen: int | None,
+        seen: str | None,
     ) -> Operation:
         check_reason(reason)
         for left in reversed(range(TRIES)):
             async with self.lock:
                 present = await self.operation(operation_id)
-                if seen not in {None, present.revision}:
+                if seen not in {None, present.tag}:
                     raise Stale(f"operation {operation_id} has changed since you looked", present)
                 fields = change(present, self._clock.now())
                 changed = msgspec.structs.replace(present, **fields)
@@ -303,7 +320,8 @@ class Operations:
         now = self._clock.now()
         plan = operation.plan
         detail = f"{plan.kind} {plan.query}".strip()
-        note = Note(now, actor, f"operation_{verb}", operation.id, reason, detail)
+        account = account_of(operation.plan.where) or ""
+        note = Note(now, actor, f"operation_{verb}", operation.id, reason, detail, account)
         done = await self.write(operation, notes=(note,))
         self.stirred.set()
         self.announce()
@@ -404,7 +422,14 @@ def word(operation: Operation) -> OperationWord:
         done.skipped,
         operation.expected,
         operation.at_least,
+        account_of(operation.plan.where),
     )
+
+
+def account_of(where: Predicate) -> str | None:
+    """Return the one account that a predicate is about, None: any."""
+    own = _plain(where, "account")
+    return own.words[0] if own is not None and len(own.words) == 1 else None
 
 
 def _check_state(operation: Operation, verb: str, *allowed: State) -> None:
@@ -427,14 +452,11 @@ def _standing(where: Predicate, kind: Kind) -> Predicate:
     wanted = ACTS_ON[kind]
     if where == Predicate():
         raise InvalidInput("q", "", f"a search, such as status:{wanted}, or ids")
-    given = _plain(where, "status")
-    if given is None:
-        return search.both(where, Predicate((Choice("status", (wanted,)),)))
-    if wanted not in given.words:
-        raise InvalidInput("q", f"status:{given.words[0]}", f"status:{wanted}, to {kind}")
-    kept = tuple(each for each in where.choices if each is not given)
-    choices = (*kept, Choice("status", (wanted,)))
-    return msgspec.structs.replace(where, choices=choices)
+    narrowed = search.standing(where, wanted)
+    if narrowed is None:
+        given = next(each.words[0] for each in where.choices if each.field == "status")
+        raise InvalidInput("q", f"status:{given}", f"status:{wanted}, to {kind}")
+    return narrowed
 
 
 def _admits(where: Predicate, name: str) -> bool:

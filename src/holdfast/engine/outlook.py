@@ -12,7 +12,8 @@ from holdfast.model.view import Drain
 from holdfast.policy import forecast, pacer
 from holdfast.policy.decide import Gate
 from holdfast.policy.forecast import CapLeft, Outage, Prospect
-from holdfast.store import Counts, Later
+from holdfast.shelf import Later
+from holdfast.store import Counts
 
 LATER_MAX: Final = 100_000
 """So many deliveries that are due later are looked at."""

@@ -21,10 +21,13 @@ from holdfast.model.attempt import (
     Trigger,
 )
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
+from holdfast.model.group import Sighting
 from holdfast.model.identity import new_id
+from holdfast.model.judgement import Judgement
 from holdfast.model.lane import BreakerState
 from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER
+from holdfast.policy import fingerprint
 from holdfast.policy.decide import Decision
 
 _DONE: Final = NextAction("done")
@@ -45,6 +48,7 @@ class Try(msgspec.Struct, frozen=True, gc=False):
         rules: what rules changed about it.
         plan: when the lane probes next, where this try decided that.
         value: of the message.
+        judgement: a person's word on such failures.
     """
 
     delivery: Delivery
@@ -58,12 +62,27 @@ class Try(msgspec.Struct, frozen=True, gc=False):
     rules: tuple[RuleMark, ...] = ()
     plan: ProbePlan | None = None
     value: float = 0.0
+    judgement: Judgement | None = None
 
 
-def successor(tried: Try, decision: Decision, original: str, now: int) -> Delivery:
+def sighted(tried: Try, decision: Decision) -> Sighting | None:
+    """Return the group in which a try failed; None: it did not, or says nothing."""
+    if decision.verb is Verb.SUCCEED:
+        return None
+    return fingerprint.of_outcome(tried.delivery, tried.outcome, tried.reply.request_at)
+
+
+def successor(
+    tried: Try, decision: Decision, original: str, now: int, *, group: Sighting | None = None
+) -> Delivery:
     """Return the delivery after the decision, its revision raised.
 
-    `original` is the id of attempt 0's event.
+    Args:
+        tried: the send.
+        decision: what follows.
+        original: id of attempt 0's event.
+        now: ms since the epoch.
+        group: in which it failed.
     """
     delivery, outcome = tried.delivery, tried.outcome
     status = TRANSITIONS[decision.verb][Status.PENDING]
@@ -88,6 +107,8 @@ def successor(tried: Try, decision: Decision, original: str, now: int) -> Delive
         http_status=outcome.http_status,
         reason=outcome.reason if failed else delivery.reason,
         original_event_id=original,
+        fingerprint=delivery.fingerprint if group is None else group.id,
+        cause=delivery.cause if waits else None,
         updated_at=now,
         ended_at=0 if waits else now,
     )
@@ -143,6 +164,7 @@ def attempt(tried: Try, decision: Decision, lane: Lane, *, now: int, rng: random
         refunded=tried.refunded,
         rules=tried.rules,
         probe=tried.plan,
+        judgement=decision.judgement,
     )
 
 
@@ -151,8 +173,8 @@ def triggered_by(tried: Try) -> tuple[Trigger, str]:
     delivery = tried.delivery
     if tried.probe:
         return Trigger.AUTOMATIC, "breaker_probe"
-    if delivery.attempt == 0 and delivery.generation > 0:
-        return Trigger.MANUAL, "operator"
+    if delivery.attempt == 0 and (delivery.generation > 0 or delivery.cause is not None):
+        return Trigger.MANUAL, delivery.cause or "operator"
     if delivery.hold_gate is not None:
         return Trigger.SCHEDULED if delivery.hold_gate == "not_before" else Trigger.AUTOMATIC, (
             delivery.hold_gate

@@ -125,9 +125,8 @@ class Rulings:
             return delivery, None
         self._count((mark,))
         detail = msgspec.json.encode({"priority": [mark.before, mark.after]}).decode()
-        note = Note(
-            scene.now, "engine", "rule", delivery.id, f"rule {mark.rule!r} sets priority", detail
-        )
+        why = f"rule {mark.rule!r} sets priority"
+        note = Note(scene.now, "engine", "rule", delivery.id, why, detail, delivery.account)
         return msgspec.structs.replace(delivery, priority=mark.after), note
 
     # -- before a send ----------------------------------------------------------------------
@@ -196,15 +195,16 @@ class Rulings:
         *,
         outcome: Outcome,
         now: int,
+        passing: bool,
     ) -> Verdict:
-        """Return the policy for what follows a failure that may pass.
+        """Return the policy for what follows a failure that may pass (`passing`).
 
         An operator's own policy for a delivery is left as it is.
         """
         panel = ruled.rules.failure
         marks = ruled.sending.marks
-        passes = outcome.retryable and outcome.failure_class is not FailureClass.CANCELLED
-        if not (panel.asked and passes):
+        passing = passing and outcome.failure_class is not FailureClass.CANCELLED
+        if not (panel.asked and passing):
             return Verdict(route.policy, marks=marks)
         streak = _longer(ruled.streak, delivery, outcome)
         scene = self._scene(ruled, route, lane, delivery, now=now, outcome=outcome, streak=streak)

@@ -5,14 +5,14 @@ first event that names it.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 import psutil
 
 from holdfast.clock import Clock
-from holdfast.store import Snapshot
+from holdfast.store import Counts, Snapshot
 
 EVERY_MS: Final = 1000
 
@@ -45,6 +45,16 @@ class Sample(msgspec.Struct, frozen=True):
     at: int
     system: SystemSample
     queue: QueueSample
+
+
+def by_priority(counts: Iterable[Counts]) -> dict[str, int]:
+    """Return what waits by priority class."""
+    each = tuple(counts)
+    return {
+        "high": sum(one.high for one in each),
+        "normal": sum(one.normal for one in each),
+        "low": sum(one.low for one in each),
+    }
 
 
 Probe = Callable[[float], SystemSample]

@@ -16,7 +16,7 @@ class Slots(Loop):
 
     Args:
         clock: time.
-        least: as many are always open.
+        least: as many are always open, if `most` allows.
         most: no more are ever open.
         used: tells how many are in use.
         waits: tells whether work waits for one.
@@ -38,15 +38,22 @@ class Slots(Loop):
         waits: Callable[[], bool],
     ) -> None:
         super().__init__(clock)
-        self.least = least
+        self.first = least
+        self.least = min(least, most)
         self.most = most
-        self.open = least
+        self.open = self.least
         self._used = used
         self._waits = waits
         self.short = False
         self._grown_at = float("-inf")
         self._history: deque[int] = deque(maxlen=sizes.QUIET_S)
         self._wanted = False
+
+    def resize(self, most: int) -> None:
+        """Open at most so many from now on; what is under way is not touched."""
+        self.least = min(self.first, most)
+        self.most = most
+        self.open = min(max(self.open, self.least), most)
 
     def grow(self) -> float:
         """Open more, as all are in use and work is due; return ms until more can be (0: now)."""

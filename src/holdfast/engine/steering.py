@@ -4,9 +4,10 @@ An order is taken by one worker, or withdrawn by who gave it. The audit line of 
 the order and is written with the lane: it is the answer.
 """
 
+import asyncio
 import random
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 import msgspec
 
@@ -23,18 +24,23 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.identity import new_id
 from holdfast.model.view import LaneView
 from holdfast.model.worker import Hint, Order
-from holdfast.policy.steering import Action, steered
+from holdfast.policy.steering import Action, steered, told
 from holdfast.store import Counts, Note, Store
 from holdfast.telemetry import LogEvent, log
 
 PATIENCE_MS: Final = 5_000
 """An owner has so long to take an order (it looks every second), and so long again to do it."""
+LAPSE_MS: Final = 2 * PATIENCE_MS
+"""An order that nobody took for so long is not carried out any more: who gave it has withdrawn it,
+or ended, and whoever looks at the lane since believes that nothing was asked. Store time."""
 LOOK_MS: Final = 100
 LINES_MAX: Final = 200
 """Most audit lines of a lane in which the answer is looked for."""
 _KNOWN: Final = frozenset(Action)
 REFUSED: Final = "refused"
 """Audit line of an order that was not carried out: the lane was not as it had been seen."""
+LAPSED: Final = "lapsed"
+"""Audit line of an order that was not carried out: it was too old."""
 
 
 class Steering:
@@ -95,9 +101,10 @@ class Steering:
             await self._ask(order)
         elif not self._fits(lane, order):
             await self._stale(recipient)
-        else:
-            self._steer(lane, order, "")
-            await self._writer.flush()
+        elif not await self._steered(lane, order):
+            await self._ask(
+                order
+            )  # the lane was lost before that was written: it has another owner
         return await self._views.lane(recipient)
 
     async def obey(self, recipients: Collection[str]) -> None:
@@ -107,16 +114,20 @@ class Steering:
             return
         for order in await self._store.take_orders(self._membership.ownership.epoch, names):
             lane = self._lanes.held.get(order.recipient)
-            if lane is None:  # given away meanwhile: it is for the next owner
+            if self._clock.now() - order.at > LAPSE_MS:
+                self._decline(order, LAPSED)
+            elif lane is None:  # given away meanwhile: it is for the next owner
                 await self._store.order(order)
             elif order.action in _KNOWN and self._fits(lane, order):
-                self._steer(lane, order, _mark(order))
+                self._steer(lane, order, {"order": order.id})
             else:
-                told = f"{order.action}: {order.reason}"
-                line = Note(
-                    self._clock.now(), order.actor, REFUSED, lane.recipient.name, told, _mark(order)
-                )
-                self._writer.note(line)
+                self._decline(order, REFUSED)
+
+    def _decline(self, order: Order, why: str) -> None:
+        """Answer that nothing was done."""
+        told = f"{order.action}: {order.reason}"
+        now = self._clock.now()
+        self._writer.note(Note(now, order.actor, why, order.recipient, told, _mark(order)))
 
     def tell(self, changed: Delivery) -> None:
         """Tell the owner of its lane that a delivery was changed."""
@@ -125,12 +136,28 @@ class Steering:
     def _fits(self, lane: Lane, order: Order) -> bool:
         return order.seen in {None, view(lane, Counts(), self._clock.now()).tag}
 
-    def _steer(self, lane: Lane, order: Order, detail: str) -> None:
+    async def _steered(self, lane: Lane, order: Order) -> bool:
+        """Change a lane of ours; tell whether that is on disk."""
+        written = asyncio.Event()
+        self._steer(lane, order, {}, written.set)
+        await self._writer.flush()
+        return written.is_set()
+
+    def _steer(
+        self,
+        lane: Lane,
+        order: Order,
+        more: dict[str, Any],
+        landed: Callable[[], None] | None = None,
+    ) -> None:
         now = self._clock.now()
         action, name = Action(order.action), lane.recipient.name
-        lane.change(steered(lane.state, action, reason=order.reason, now=now))
-        self._writer.save_lane(lane.state)
-        self._writer.note(Note(now, order.actor, action, name, order.reason, detail))
+        before = lane.state
+        lane.change(steered(before, action, reason=order.reason, now=now))
+        said = more | told(before, lane.state)
+        detail = msgspec.json.encode(said).decode() if said else ""
+        line = Note(now, order.actor, action, name, order.reason, detail)
+        self._writer.save_lane(lane.state, landed, [line])
         log(LogEvent.ACTION, action=action, subject=name, actor=order.actor)
         self._dispatcher.stir(lane)
 
@@ -141,6 +168,7 @@ class Steering:
     # -- orders to others -------------------------------------------------------------------
 
     async def _ask(self, order: Order) -> None:
+        order = msgspec.structs.replace(order, at=self._clock.now())
         await self._store.order(order)
         self._wakeups.tell(Hint())
         answer = await self._answered(order)
@@ -158,15 +186,20 @@ class Steering:
             )
         if answer.action == REFUSED:
             await self._stale(order.recipient)
+        if answer.action == LAPSED:
+            raise Unanswered(
+                f"the worker that owns the lane of {order.recipient} took the {order.action} too "
+                "late to do it, nothing has changed"
+            )
 
     async def _answered(self, order: Order) -> Note | None:
         """Return the audit line that names an order, None: there is none in time."""
-        mark = _mark(order)
+        mark = _mark(order).removesuffix("}")  # what it changed may follow
         end = self._clock.monotonic() + PATIENCE_MS
         while self._clock.monotonic() < end:
             await self._clock.pause(LOOK_MS)
             for line in await self._store.notes(order.recipient, LINES_MAX):
-                if line.detail == mark:
+                if line.detail.startswith(mark):
                     return line
         return None
 

@@ -7,13 +7,16 @@ long, and at least `floor_ms`. A bare one, `Decision.bare_limit`, says only "too
 lane has a pace, that is the pace's (`policy.pacer`): it cuts the rate, and nothing stops; in mode
 `cusum` a bare 429 of a closed lane starts a pace. Where it has none (mode `threshold`, no
 breaker, a probe) it is the throttle's: the lane waits as long as the refused delivery's own
-delay, ever longer while nothing is taken. `Lane.waits_for_bare_limit` is that rule.
+delay, ever longer while nothing is taken; one that ended by it has no delay, and from the second
+on it waits all the same. `Lane.waits_for_bare_limit` is that rule.
 
 None of this is kept over a restart, which is safe: what a partner asked for with a time is in the
-lane's row (`gate_until`), the pace too; what is forgotten is how much was left of a quota that is
-not used up and how many refusals followed each other. The next answer tells both again, and until
-then at most the sends at once are too many, each of which the partner may refuse at no cost of a
-retry.
+lane's row (`gate_until`) with the commit that settles the try that heard it (when that commit is
+refused as a whole, with the next one), the pace too. An answer that was under way at a crash
+nobody has heard: the next owner sends again. What is forgotten is how much was left of a quota
+that is not used up and how many refusals followed each other. The next answer tells both again,
+and until then at most the sends at once are too many, each of which the partner may refuse at no
+cost of a retry.
 """
 
 from typing import Final

@@ -11,13 +11,15 @@ from holdfast.engine.fields import Fields
 from holdfast.engine.glance import Glance
 from holdfast.engine.lane import Lane
 from holdfast.engine.lanes import Lanes
+from holdfast.engine.sampler import by_priority
 from holdfast.errors import NotFound, VaultError
 from holdfast.model.attempt import Event
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
-from holdfast.model.overview import Overview
+from holdfast.model.overview import Overview, Spooling
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
 from holdfast.model.stream import LaneWord
@@ -25,7 +27,7 @@ from holdfast.model.view import LaneView, tag
 from holdfast.model.worker import Placed
 from holdfast.policy import cusum, search
 from holdfast.policy.decide import Gate
-from holdfast.store import Counts, EventQuery, Note, Store
+from holdfast.store import Counts, EventQuery, Lines, Store
 from holdfast.vault import Vault
 
 
@@ -146,9 +148,9 @@ class Views:
         attempt = msgspec.structs.replace(event.attempt, error_details=shown)
         return msgspec.structs.replace(event, attempt=attempt, excerpt=None)
 
-    async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
-        return await self._store.notes(subject, limit)
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time."""
+        return await self._store.lines(query)
 
     async def signals(self) -> list[Signal]:
         """Return the numbers from outside, by name."""
@@ -158,11 +160,16 @@ class Views:
         """Tell whether messages are accepted now."""
         return self._glance.ready
 
+    @property
+    def spooling(self) -> Spooling | None:
+        """Return how the spool stands, None: there is none."""
+        return self._glance.spooling()
+
     def metrics(self) -> str:
         """Return the counters in Prometheus text format."""
         return self._metrics()
 
-    def overview(self) -> Overview:
+    async def overview(self) -> Overview:
         """Return the whole worker at a glance."""
         return self._glance.overview(self._clock.now())
 
@@ -239,6 +246,7 @@ def view(lane: Lane, counts: Counts, now: int) -> LaneView:
         in_flight=lane.in_flight,
         buffered=len(lane.buffered),
         pending=counts.pending,
+        by_priority=by_priority([counts]),
         delivered=counts.delivered,
         dead=counts.dead,
         discarded=counts.discarded,

@@ -16,7 +16,14 @@ from holdfast.model.message import NEVER, Message
 from holdfast.policy.decide import Gate
 
 _BY_ROW: Final = frozenset(
-    {Gate.PREDECESSOR, Gate.NOT_BEFORE, Gate.BATCH, Gate.CONTACT_HOURS, Gate.RULE}
+    {
+        Gate.PREDECESSOR,
+        Gate.NOT_BEFORE,
+        Gate.BATCH,
+        Gate.CONTACT_HOURS,
+        Gate.RULE,
+        Gate.SUSPECT,
+    }
 )
 """Gates that stand in a delivery's row until its due time; the others are the lane's own."""
 

@@ -6,7 +6,7 @@ is tried member by member, so that one bad row does not fail its neighbours.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from holdfast.clock import Clock
@@ -67,6 +67,8 @@ class Writer:
         self._landed: list[Callable[[], None]] = []
         """Who wants to know that the queued lanes are on disk."""
         self._notes: list[Note] = []
+        self._lane_notes: list[Note] = []
+        """Audit lines of what the queued lanes say: without them they are not true."""
         self._snapshots: dict[str, Snapshot] = {}
         self._written: set[str] = set()
         self._hour = -1
@@ -92,6 +94,8 @@ class Writer:
         """The store has no room: settlements wait, nothing new is sent."""
         self.away = False
         """The store cannot be reached: settlements wait."""
+        self._under_way: list[tuple[Accept, OnAccepted]] = []
+        self._began: float | None = None
         self.commits = 0
         self.committed = 0
 
@@ -99,6 +103,16 @@ class Writer:
     def waiting(self) -> int:
         """Return how many accepts are queued."""
         return len(self._accepts)
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing is written any more."""
+        return self._ended is not None
+
+    @property
+    def commit_ms(self) -> float:
+        """Return how long the commit under way, or the wait for a new epoch, has taken so far."""
+        return 0.0 if self._began is None else self._clock.monotonic() - self._began
 
     @property
     def idle(self) -> bool:
@@ -146,6 +160,15 @@ class Writer:
         self._accepts.append((accept, done))
         self._stir()
 
+    def give_up(self, error: StoreAway) -> None:
+        """Answer who waits for a message; those of the commit under way are so again by its end."""
+        if not self.away:
+            self._complain(error)
+        self.away = True
+        waiting, self._under_way, self._accepts = (*self._under_way, *self._accepts), [], []
+        for _, done in waiting:
+            done(error)
+
     def apply(self, transition: Transition, done: OnApplied) -> None:
         """Queue a change of a delivery; `done` gets the answer after the commit."""
         self._transitions.append((transition, done))
@@ -169,9 +192,18 @@ class Writer:
         self.apply(transition, done)
         return await answer
 
-    def save_lane(self, state: LaneState, landed: Callable[[], None] | None = None) -> None:
-        """Queue a lane's state, which a newer one replaces; `landed` is called after the commit."""
+    def save_lane(
+        self,
+        state: LaneState,
+        landed: Callable[[], None] | None = None,
+        notes: Iterable[Note] = (),
+    ) -> None:
+        """Queue a lane's state, which a newer one replaces; `landed` is called after the commit.
+
+        A worker that loses its place before that drops all three.
+        """
         self._lanes[state.recipient] = state
+        self._lane_notes += notes
         if landed is not None:
             self._landed.append(landed)
         self._stir()
@@ -184,7 +216,7 @@ class Writer:
     def lose(self) -> None:
         """Stop writing until there is a new epoch; what is queued may then only be put on record.
 
-        Accepts and audit lines are no owner's: they are kept as they are.
+        Accepts are no owner's, nor are audit lines but those of lanes: they are kept as they are.
         """
         self._adopted.clear()
         self._lives += 1
@@ -193,6 +225,7 @@ class Writer:
     def _disown(self) -> None:
         self._transitions = [(each.late(), done) for each, done in self._transitions]
         self._lanes.clear()
+        self._lane_notes.clear()
         self._released.clear()
         self._landed.clear()
 
@@ -205,9 +238,7 @@ class Writer:
 
     def lane_changed(self, before: LaneState, after: LaneState) -> None:
         """Queue a lane's new state, with audit lines when a gate opened or closed."""
-        self.save_lane(after)
-        for note in journal.lane_notes(before, after, self._clock.now()):
-            self.note(note)
+        self.save_lane(after, notes=journal.lane_notes(before, after, self._clock.now()))
 
     def note(self, note: Note) -> None:
         """Queue an audit line."""
@@ -230,7 +261,7 @@ class Writer:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._accepts or self._transitions or self._lanes or self._notes:
-                    await self._adopted.wait()
+                    await self._has_epoch()
                     written = await self._next_round()
                     if self._stopping and not written:
                         return  # what the store refuses now stays unsettled
@@ -240,6 +271,13 @@ class Writer:
             self._on_lost(self._epoch)
         finally:
             self._end(StoreError("the writer has stopped"))
+
+    async def _has_epoch(self) -> None:
+        """Wait for an epoch; for those who wait for an answer it is as if a commit took so long."""
+        if not self._adopted.is_set():
+            self._began = self._clock.monotonic()
+            await self._adopted.wait()
+            self._began = None
 
     async def _next_round(self) -> bool:
         """Write what is queued; a worker that comes back keeps it when its epoch is refused."""
@@ -256,6 +294,7 @@ class Writer:
         finally:
             if lives != self._lives:  # what the round put back was the old life's
                 self._disown()
+            self._under_way = []
             self._resting.set()
 
     def _end(self, error: StoreError) -> None:
@@ -277,12 +316,14 @@ class Writer:
         """
         accepts = self._accepts[:BATCH_MAX]
         del self._accepts[:BATCH_MAX]
+        self._under_way = accepts
         transitions = self._transitions[:BATCH_MAX]
         del self._transitions[:BATCH_MAX]
         lanes, self._lanes = self._lanes, {}
         landed, self._landed = self._landed, []
         released, self._released = self._released, {}
         notes, self._notes = self._notes, []
+        lane_notes, self._lane_notes = self._lane_notes, []
         snapshots, self._snapshots = self._snapshots, {}
         now = self._clock.now()
         self._remember(snapshots, now)
@@ -293,7 +334,7 @@ class Writer:
             tuple(transition for transition, _ in transitions),
             tuple(lanes.values()),
             tuple(snapshots.values()),
-            tuple(notes),
+            (*notes, *lane_notes),
             frozenset(released),
             frozenset(name for name, offered in released.items() if offered),
         )
@@ -311,6 +352,7 @@ class Writer:
             self._lanes = lanes | self._lanes
             self._landed = landed + self._landed
             self._notes = notes + self._notes
+            self._lane_notes = lane_notes + self._lane_notes
             if isinstance(error, StoreAway):
                 return await self._later(accepts, transitions, error)
             return await self._singly(accepts, transitions, error)
@@ -339,7 +381,11 @@ class Writer:
         self._written.update(snapshots)
 
     async def _commit(self, batch: Batch) -> Committed:
-        committed = await self._store.commit(batch)
+        self._began = self._clock.monotonic()
+        try:
+            committed = await self._store.commit(batch)
+        finally:
+            self._began = None
         self.away = False
         self.commits += 1
         self.committed += len(batch.accepts) + len(batch.transitions)

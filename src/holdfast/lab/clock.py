@@ -85,7 +85,9 @@ class VirtualClock:
         await asyncio.sleep(ms / 1000)
 
 
-def run(main: Coroutine[Any, Any, T], clock: VirtualClock) -> T:
+def run(
+    main: Coroutine[Any, Any, T], clock: VirtualClock, loop_type: type[VirtualLoop] = VirtualLoop
+) -> T:
     """Run a coroutine to its end in virtual time."""
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
+    with asyncio.Runner(loop_factory=lambda: loop_type(clock)) as runner:
         return runner.run(main)

@@ -8,14 +8,18 @@ import bisect
 from collections.abc import Collection
 from typing import Final
 
+from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import BANDS, Delivery, Status
+from holdfast.model.group import Counted, Group, Held
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.model.operation import Operation, Result
+from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
 from holdfast.roster import SoleWorker
+from holdfast.shelf import Later, Space
 from holdfast.store import (
     Accepted,
     Applied,
@@ -25,11 +29,10 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Later,
+    Lines,
     Note,
     Pruned,
     Retention,
-    Space,
     Transition,
     Waiting,
 )
@@ -224,6 +227,11 @@ class Queue(SoleWorker):
         del subject, limit
         return []
 
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return none."""
+        del query
+        return Lines(())
+
     async def operations(
         self, *, below: str | None = None, limit: int = 100, active: bool = False
     ) -> list[Operation]:
@@ -237,10 +245,55 @@ class Queue(SoleWorker):
         return None
 
     async def results(
-        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+        self,
+        operation_id: str,
+        *,
+        below: str | None = None,
+        limit: int,
+        opened: bool = False,
+        outcomes: Collection[Outcome] = (),
     ) -> list[Result]:
         """Return nothing."""
-        del operation_id, below, limit, opened
+        del operation_id, below, limit, opened, outcomes
+        return []
+
+    async def tallies(self, search: Search) -> list[Counted]:
+        """Return nothing: nobody looks at groups here."""
+        del search
+        return []
+
+    async def groups(self, ids: Collection[str]) -> list[Group]:
+        """Return nothing."""
+        del ids
+        return []
+
+    async def returned(self) -> list[Group]:
+        """Return nothing."""
+        return []
+
+    async def judged(self) -> list[Group]:
+        """Return nothing."""
+        return []
+
+    async def failures(
+        self, ids: Collection[str], first: int, width: int
+    ) -> dict[str, dict[int, int]]:
+        """Return nothing."""
+        del ids, first, width
+        return {}
+
+    async def alerts(self, query: AlertQuery) -> Alerted:
+        """Return nothing."""
+        del query
+        return Alerted([])
+
+    async def critical(self, query: CriticalQuery) -> Critical:
+        """Return nothing."""
+        return Critical(query.priority, [], 0, more=False)
+
+    async def assignees(self, account: str | None, limit: int) -> list[Held]:
+        """Return nobody."""
+        del account, limit
         return []
 
     async def document(self, name: str) -> tuple[int, bytes] | None:

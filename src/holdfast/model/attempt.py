@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.judgement import Judgement
 from holdfast.model.learned import ProbePlan
 
 
@@ -251,6 +252,8 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The rules that changed something about this try or what follows it."""
     probe: ProbePlan | None = None
     """Why the next probe goes when it goes, where this try opened the lane or kept it open."""
+    judgement: Judgement | None = None
+    """The person's word on the failure's group, where it decided what follows, not the rules."""
 
 
 class Event(msgspec.Struct, frozen=True):

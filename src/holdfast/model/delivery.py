@@ -49,6 +49,10 @@ class Verb(StrEnum):
     """A person marks it delivered, with proof."""
     REVIVE = "revive"
     """Its predecessor was redriven, so it waits again."""
+    ASSIGN = "assign"
+    """A person gave it to somebody to look at."""
+    SUPERSEDE = "supersede"
+    """A person sends another payload in its place, as another delivery."""
 
 
 TRANSITIONS: dict[Verb, dict[Status, Status]] = {
@@ -67,6 +71,8 @@ TRANSITIONS: dict[Verb, dict[Status, Status]] = {
     Verb.REDRIVE: {Status.DEAD: Status.PENDING},
     Verb.PROVE: {Status.DEAD: Status.DELIVERED, Status.DISCARDED: Status.DELIVERED},
     Verb.REVIVE: {Status.DISCARDED: Status.PENDING},
+    Verb.ASSIGN: {Status.DEAD: Status.DEAD},
+    Verb.SUPERSEDE: {Status.DEAD: Status.DISCARDED},
 }
 """The whole life of a delivery: verb -> {status before: status after}. Nothing else is allowed."""
 
@@ -87,7 +93,7 @@ def after(verb: Verb, status: Status) -> Status:
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """One message for one step. Instants are ms since the epoch (0: not yet).
 
-    Field order is the store's column order; the fields up to `created_at` never
+    Field order is the store's order; the fields up to `parent` never
     change, but for `expires_at`, which a redrive sets anew, and `priority` (verb `REVISE`).
 
     Attributes:
@@ -102,6 +108,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
         followed: another delivery names this one as its predecessor.
         expires_at: end of `max_age` or of the message's own `expires_at`, whichever is first.
         created_at: time of acceptance.
+        value: worth of its message, so that sums need no message.
+        parent: the delivery whose place it took with another payload, else None.
         status: where it stands.
         due_at: the earliest next send; the lane decides the rate.
         revision: raised by every change; every change names the revision it saw.
@@ -122,6 +130,10 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
         original_event_id: event of attempt 0 (S1.5), else None.
         endpoint: name of an endpoint an operator chose for it, else None.
         policy: an operator's policy for it as JSON text, else None.
+        fingerprint: the group of its last failure, None: it has not failed.
+        assignee: who looks at it in review, else None.
+        cause: how a person set it going (`operator`, `bulk`, `edit`), None: nobody did; of a
+            superseded one the delivery that took its place.
         updated_at: time of the last change.
         ended_at: when it left `pending`.
     """
@@ -137,6 +149,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     followed: bool
     expires_at: int
     created_at: int
+    value: float = 0.0
+    parent: str | None = None
     status: Status = Status.PENDING
     due_at: int = 0
     revision: int = 0
@@ -157,6 +171,9 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     original_event_id: str | None = None
     endpoint: str | None = None
     policy: str | None = None
+    fingerprint: str | None = None
+    assignee: str | None = None
+    cause: str | None = None
     updated_at: int = 0
     ended_at: int = 0
 

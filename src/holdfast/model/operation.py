@@ -210,6 +210,11 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
         return self.state in ACTIVE
 
     @property
+    def tag(self) -> str:
+        """What names its state for whoever steers it: its progress does not change it."""
+        return f"{self.state}-{self.resumed_at}"
+
+    @property
     def waiting(self) -> int:
         """Return how many redriven deliveries have no outcome yet."""
         done = self.tallies

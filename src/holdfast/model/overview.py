@@ -59,7 +59,33 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     p95_ms: float | None
 
 
-class Worker(msgspec.Struct, frozen=True, kw_only=True):
+class Spooling(msgspec.Struct, frozen=True, kw_only=True):
+    """The spool of one worker: the journal that takes messages while the store is away.
+
+    Attributes:
+        on: the store is away: new messages go into the spool.
+        messages: what is in it, and not in the store.
+        bytes: its size ...
+        limit_bytes: ... and how large it may be.
+        since: acceptance of the oldest message in it, ms since the epoch; 0: it is empty.
+        drained: messages that went from it into the store since the start.
+        kept: files that hold something that could not be read, or that the store refused.
+        place: its folder.
+        refusal: why it takes nothing, None: it does.
+    """
+
+    on: bool
+    messages: int
+    bytes: int
+    limit_bytes: int
+    since: int
+    drained: int
+    kept: int
+    place: str
+    refusal: str | None
+
+
+class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """One worker as it stands. Shares are 0-1, sizes bytes, instants ms since the epoch.
 
     Attributes:
@@ -79,6 +105,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         load: one-minute load average per core.
         disk: share of the disk that is used.
         process_memory: of this process.
+        spool: its spool, None: it has none.
     """
 
     id: str
@@ -97,6 +124,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     load: float
     disk: float
     process_memory: int
+    spool: Spooling | None = None
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,4 +150,4 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     lanes: dict[str, int]
     windows: tuple[Window, ...]
     points: tuple[Point, ...]
-    workers: tuple[Worker, ...]
+    workers: tuple[WorkerState, ...]

@@ -18,6 +18,9 @@ ChoiceField = Literal[
     "class",
     "code",
     "gate",
+    "group",
+    "assignee",
+    "parent",
 ]
 """Fields that are one of some words."""
 SpanField = Literal["created", "http", "attempts", "priority", "value"]

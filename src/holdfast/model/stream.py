@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.group import GroupStatus
 from holdfast.model.lane import BreakerState
 from holdfast.model.operation import Stage, State
 
@@ -17,6 +18,8 @@ class Topic(StrEnum):
     """Ids of deliveries that were tried or changed by a person."""
     OPERATIONS = "operations"
     """Progress of bulk work."""
+    GROUPS = "groups"
+    """Failure groups that a person changed, or that came back after they were resolved."""
     EVENTS = "events"
     """How far the journal of tries has come."""
 
@@ -66,7 +69,7 @@ class EventsWord(msgspec.Struct, frozen=True):
 
 
 class OperationWord(msgspec.Struct, frozen=True):
-    """An operation got on; `revision` is its ETag."""
+    """An operation got on; `revision` is its ETag; `account`: it means nothing beyond that."""
 
     id: str
     revision: int
@@ -78,6 +81,17 @@ class OperationWord(msgspec.Struct, frozen=True):
     skipped: int
     expected: int
     at_least: bool
+    account: str | None = None
+
+
+class GroupWord(msgspec.Struct, frozen=True):
+    """A failure group changed; `revision` is its ETag."""
+
+    id: str
+    revision: int
+    account: str
+    status: GroupStatus
+    owner: str | None = None
 
 
 class HelloWord(msgspec.Struct, frozen=True):

@@ -53,6 +53,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
         in_flight: sends under way.
         buffered: deliveries in memory.
         pending: deliveries that wait or are in flight.
+        by_priority: the same by priority class (high, normal, low).
         delivered: deliveries the recipient has.
         dead: deliveries in the review queue.
         discarded: deliveries that were given up.
@@ -88,6 +89,7 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     buffered: int = 0
     pending: int = 0
+    by_priority: dict[str, int] = {}
     delivered: int = 0
     dead: int = 0
     discarded: int = 0

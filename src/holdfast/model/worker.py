@@ -16,6 +16,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         host: the machine.
         pid: its process.
         version: of Holdfast.
+        configuration: number of the version of the configuration that it started with; 0: that
+            came from no file.
         slots: sends at once; its share of the lanes is in proportion.
         lease_ms: how long it is believed to live after it was last heard of.
     """
@@ -24,6 +26,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     pid: int = 0
     version: str = ""
+    configuration: int = 0
     slots: int = 1
     lease_ms: int = LEASE_MS
 

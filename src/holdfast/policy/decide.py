@@ -14,6 +14,7 @@ import msgspec
 
 from holdfast.model.attempt import FailureClass, Jitter, Outcome, Result
 from holdfast.model.delivery import Delivery, Verb
+from holdfast.model.judgement import Judgement, Nature
 from holdfast.model.lane import BreakerState
 from holdfast.model.learned import Habits
 from holdfast.model.message import NEVER
@@ -37,6 +38,8 @@ class Code(StrEnum):
     """Retries or total time are used up (S5.40)."""
     HARD_FAILURE = "HARD_FAILURE"
     """The answer means that a retry would fail the same way."""
+    JUDGED_PERMANENT = "JUDGED_PERMANENT"
+    """A person judged the failures of its group permanent."""
     EXPIRED = "EXPIRED"
     """`max_age` or the message's own `expires_at` has passed."""
     CIRCUIT_OPEN = "CIRCUIT_OPEN"
@@ -49,8 +52,14 @@ class Code(StrEnum):
     """The step before it ended without success."""
     NOT_WORTH_IT = "NOT_WORTH_IT"
     """Trying on costs more than it can bring (`cost_stop`, S1.93)."""
+    IDEMPOTENCY_KEY_COLLISION = "IDEMPOTENCY_KEY_COLLISION"
+    """It was spooled, and its key belongs to a message with another payload."""
+    DUPLICATE = "DUPLICATE"
+    """It was spooled, and its key belongs to a message with the same payload."""
     CANCELLED = "CANCELLED"
     """A person gave it up."""
+    SUPERSEDED = "SUPERSEDED"
+    """A person sent another payload in its place; the child says which."""
     LIKELY_DELIVERED = "LIKELY_DELIVERED"
     """The partner called it a duplicate after a send without an answer."""
     BY_HAND = "BY_HAND"
@@ -110,6 +119,8 @@ class Gate(StrEnum):
     """Nothing keeps it: it waits for its turn, or is being sent."""
     RULE = "rule"
     """A rule holds the delivery."""
+    SUSPECT = "suspect"
+    """On its way at two crashes: it goes out alone once its worker has lived for a while."""
 
 
 class LaneFacts(msgspec.Struct, frozen=True, gc=False):
@@ -157,6 +168,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
             lane makes of it says `engine.throttle`.
         open_breaker: the lane has to open: this delivery would have run out of retries although
             the recipient has taken nothing since its first try.
+        judgement: a person's word that decided, None: the rules did.
     """
 
     verb: Verb
@@ -170,6 +182,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     jitter: Jitter | None = None
     bare_limit: bool = False
     open_breaker: bool = False
+    judgement: Judgement | None = None
 
 
 _DONE: Final = Decision(verb=Verb.SUCCEED, action="done")
@@ -186,6 +199,19 @@ def refused_setup(outcome: Outcome) -> bool:
     return outcome.failure_class in _SETUP and not outcome.retryable
 
 
+def passes(outcome: Outcome, judgement: Judgement | None) -> bool:
+    """Tell whether a failure may pass: by what the answer means, unless a person judged it.
+
+    No word makes a retry of what the partner may have taken, or says that it has already: where
+    the rules stop there, another send could be a second one.
+    """
+    if judgement is None or outcome.failure_class is FailureClass.CANCELLED:
+        return outcome.retryable
+    if judgement.nature is Nature.PERMANENT:
+        return False
+    return outcome.retryable or not (outcome.maybe_received or outcome.duplicate)
+
+
 def decide(  # noqa: PLR0911  # the one place of branching
     delivery: Delivery,
     outcome: Outcome,
@@ -196,6 +222,7 @@ def decide(  # noqa: PLR0911  # the one place of branching
     active_ms: int,
     rng: random.Random,
     value: float = 0.0,
+    judgement: Judgement | None = None,
 ) -> Decision:
     """Return what happens to `delivery` after `outcome`.
 
@@ -208,6 +235,7 @@ def decide(  # noqa: PLR0911  # the one place of branching
         active_ms: the delivery's active time including this try.
         rng: draws the jitter.
         value: of the message, 0: unknown; only `cost_stop` asks for it.
+        judgement: a person's word on such failures.
     """
     if outcome.ok:
         return _DONE
@@ -217,10 +245,33 @@ def decide(  # noqa: PLR0911  # the one place of branching
         return Decision(verb=Verb.SKIP, action="discard", counted=False, reason=outcome.reason)
     if outcome.failure_class is FailureClass.CANCELLED:
         return _hold(now, Gate.SHUTDOWN, "the send was cut; it is given back")
-    if outcome.disable_endpoint:
+    if judgement is not None and judgement.nature is Nature.PERMANENT:
+        return _judged_permanent(outcome, judgement)
+    passing = passes(outcome, judgement)
+    if outcome.disable_endpoint and not passing:
         return _hold(now, Gate.ENDPOINT, "the partner says the endpoint is gone (410)")
-    if not outcome.retryable:
-        return _hard(outcome, lane, now)
+    if lane.setup_held and refused_setup(outcome):
+        return _hold(now, Gate.CREDENTIALS, "three refusals in a row hold the lane")
+    if not passing:
+        return _hard(outcome, judgement)
+    decision = _again(
+        delivery, outcome, policy, lane, now=now, active_ms=active_ms, rng=rng, value=value
+    )
+    return decision if outcome.retryable else _by_word(decision, judgement)
+
+
+def _again(
+    delivery: Delivery,
+    outcome: Outcome,
+    policy: Policy,
+    lane: LaneFacts,
+    *,
+    now: int,
+    active_ms: int,
+    rng: random.Random,
+    value: float,
+) -> Decision:
+    """Return what happens after a failure that may pass."""
     if outcome.failure_class is FailureClass.RATE_LIMIT:
         return _rate_limited(delivery, outcome, policy, now, rng)
     if _down(outcome, lane):
@@ -236,12 +287,42 @@ def _hold(until: int, gate: Gate, reason: str) -> Decision:
     )
 
 
-def _hard(outcome: Outcome, lane: LaneFacts, now: int) -> Decision:
-    if lane.setup_held and refused_setup(outcome):
-        return _hold(now, Gate.CREDENTIALS, "three refusals in a row hold the lane")
+def _hard(outcome: Outcome, judgement: Judgement | None) -> Decision:
+    """End it; a word that is here was too much: it says temporary of what may have arrived."""
+    reason = outcome.reason
+    if judgement is not None:
+        word = f"temporary by {judgement.actor}'s word, but the partner may have it"
+        reason = f"{reason or 'it failed'}; {word}"
     return Decision(
-        verb=Verb.DIE, action="dead_letter", code=Code.HARD_FAILURE, reason=outcome.reason
+        verb=Verb.DIE,
+        action="dead_letter",
+        code=Code.HARD_FAILURE,
+        reason=reason,
+        bare_limit=_bare(outcome),
     )
+
+
+def _bare(outcome: Outcome) -> bool:
+    return outcome.failure_class is FailureClass.RATE_LIMIT and outcome.retry_after_ms is None
+
+
+def _judged_permanent(outcome: Outcome, judgement: Judgement) -> Decision:
+    return Decision(
+        verb=Verb.DIE,
+        action="dead_letter",
+        code=Code.JUDGED_PERMANENT,
+        reason=f"{judgement.actor} judged such failures permanent",
+        bare_limit=_bare(outcome),
+        judgement=judgement,
+    )
+
+
+def _by_word(decision: Decision, judgement: Judgement | None) -> Decision:
+    """Say that what happens is possible only as a person judged such failures temporary."""
+    if judgement is None:
+        return decision
+    reason = f"{decision.reason}; {judgement.actor} judged such failures temporary"
+    return msgspec.structs.replace(decision, reason=reason, judgement=judgement)
 
 
 def _down(outcome: Outcome, lane: LaneFacts) -> bool:

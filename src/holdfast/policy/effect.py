@@ -188,6 +188,7 @@ def final(rules: Sequence[DeliveryRule], decision: Decision) -> tuple[Decision, 
         code=code,
         reason=f"rule {rule.name!r} ends it",
         open_breaker=decision.open_breaker,
+        bare_limit=decision.bare_limit,
     )
     return ended, (RuleMark(rule.name, "dead_letter", decision.action, code),)
 

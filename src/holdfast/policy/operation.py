@@ -40,7 +40,9 @@ class Draw(msgspec.Struct, frozen=True):
 
 
 class Promote(msgspec.Struct, frozen=True):
-    """The canary did well: go on with the rest."""
+    """The canary did well: go on with the rest; `why` is what was seen of it."""
+
+    why: str
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -99,20 +101,24 @@ def _gate(operation: Operation, canary: Canary, now: int) -> Next:
     failed = done.failed - before.failed
     size = done.changed - before.changed - (done.ended - before.ended)
     if size == 0:
-        return Promote() if operation.tallies.changed == before.changed else Halt(_NOTHING)
+        return Promote(_EMPTY) if operation.tallies.changed == before.changed else Halt(_NOTHING)
     if now >= operation.gate_at + canary.patience_ms:
         failed = size - delivered
-    if lower(delivered, size) > canary.bound:
-        return Promote()
+    sure = lower(delivered, size)
+    if sure > canary.bound:
+        return Promote(
+            f"canary: {delivered} of {size} were delivered; success is surely above {sure:.0%}"
+        )
     best = lower(size - failed, size)
     if best > canary.bound:
         return Wait(now + LOOK_MS)
     return Halt(
         f"canary: {delivered} of {size} were delivered and {failed} failed or took too long; "
-        f"success is surely above {lower(delivered, size):.0%} only, {canary.bound:.0%} is asked"
+        f"success is surely above {sure:.0%} only, {canary.bound:.0%} is asked"
     )
 
 
+_EMPTY: Final = "canary: there was nothing to draw"
 _NOTHING: Final = "canary: something else ended all of the sample"
 
 

@@ -17,8 +17,8 @@ from holdfast.model.flow import BasicAuth, BearerAuth, Endpoint, HeaderAuth
 MASK: Final = "***"
 SHORTEST: Final = 3
 """Values with fewer characters are not searched for: they occur everywhere by chance."""
-_SECRET_NAME: Final = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
-_SECRET_PART: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_~.=-]{16,}")
+SECRET_NAME: Final = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
+SECRET_PART: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_~.=-]{16,}")
 """A part of a path that looks drawn, not written: hook addresses carry their secret there."""
 _GONE: Final = object()
 
@@ -43,12 +43,12 @@ def mask_values(text: str, secrets: Iterable[str]) -> str:
 def endpoint_secrets(endpoint: Endpoint) -> list[str]:
     """Return what of an endpoint no log, event or error may show, in every form it is sent in."""
     found = [*endpoint.secrets]
-    found += [value for name, value in endpoint.headers.items() if _SECRET_NAME.search(name)]
+    found += [value for name, value in endpoint.headers.items() if SECRET_NAME.search(name)]
     address = urlsplit(endpoint.url)
     query = parse_qsl(address.query)
     parts = address.path.split("/")
-    found += [unquote(part) for part in parts if _SECRET_PART.fullmatch(part)]
-    found += [value for name, value in query if _SECRET_NAME.search(name)]
+    found += [unquote(part) for part in parts if SECRET_PART.fullmatch(part)]
+    found += [value for name, value in query if SECRET_NAME.search(name)]
     match endpoint.auth:
         case BasicAuth(username=username, password=password):
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()

@@ -26,6 +26,8 @@ WORDS_MAX: Final = 50
 """Most words of a term."""
 WORD_MAX: Final = 512
 
+FAILING: Final = Choice("status", (Status.PENDING, Status.DEAD))
+"""What a group holds: `group:` alone means these; with `status:` whatever that says."""
 CHOICES: Final = {
     "id": (),
     "message": (),
@@ -37,6 +39,9 @@ CHOICES: Final = {
     "class": tuple(FailureClass),
     "code": (),
     "gate": (),
+    "group": (),
+    "assignee": (),
+    "parent": (),
 }
 """Qualifier -> its words; none: any."""
 SPANS: Final = {
@@ -47,6 +52,8 @@ SPANS: Final = {
     "value": (-1e15, 1e15),
 }
 """Qualifier -> the numbers that may be given."""
+NOBODY: Final = "nobody"
+"""`assignee:nobody` finds what nobody looks at; the predicate then has the empty word."""
 UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 """Units of an age, in ms."""
 _SPACE: Final = " \t\r\n"
@@ -109,6 +116,8 @@ def parse(text: str, now: int, *, fields: Collection[str] = (), digest: Digest) 
         else:
             known = ", ".join((*CHOICES, *SPANS, *sorted(fields)))
             raise QueryError(term.position, "qualifier", name[:80], known)
+    if ("group", False) in choices and ("status", False) not in choices:
+        choices["status", False] = FAILING
     return Predicate(tuple(choices.values()), tuple(spans.values()), tuple(texts), tuple(tokens))
 
 
@@ -125,6 +134,15 @@ def both(one: Predicate, other: Predicate) -> Predicate:
     for span in spans:
         _unseen((span.field, span.negated), seen)
     return Predicate(choices, spans, one.texts + other.texts, one.tokens + other.tokens)
+
+
+def standing(where: Predicate, status: Status) -> Predicate | None:
+    """Return the predicate with only this status, None: it asks for others."""
+    given = [each for each in where.choices if each.field == "status" and not each.negated]
+    if given and status not in given[0].words:
+        return None
+    kept = tuple(each for each in where.choices if each not in given)
+    return msgspec.structs.replace(where, choices=(*kept, Choice("status", (status,))))
 
 
 def _unseen(name: tuple[str, bool], seen: set[tuple[str, bool]]) -> None:
@@ -188,10 +206,18 @@ def ascii_lower(text: str) -> str:
     return "".join(chr(ord(each) + 32) if "A" <= each <= "Z" else each for each in text)
 
 
-def _word(choice: Choice, delivery: Delivery) -> str | None:
-    name = {"message": "message_id", "class": "failure_class", "gate": "hold_gate"}
-    found: str | None = getattr(delivery, name.get(choice.field, choice.field))
-    return found
+_NAMES: Final = {
+    "message": "message_id",
+    "class": "failure_class",
+    "gate": "hold_gate",
+    "group": "fingerprint",
+}
+"""Qualifier -> the delivery's field, where it has another name."""
+
+
+def _word(choice: Choice, delivery: Delivery) -> str:
+    found: str | None = getattr(delivery, _NAMES.get(choice.field, choice.field))
+    return found or ""
 
 
 def _lies(span: Span, delivery: Delivery, value: float) -> bool:
@@ -314,6 +340,8 @@ def _choice(term: Term, name: str) -> Choice:
         if known and word not in known:
             raise QueryError(position, name, word[:80], ", ".join(known))
     words = tuple(dict.fromkeys(word for _, word in term.words))
+    if name == "assignee":
+        words = tuple("" if word == NOBODY else word for word in words)
     return Choice(name, words, term.negated)  # type: ignore[arg-type]  # a key of CHOICES
 
 

@@ -1,6 +1,7 @@
 """What people may do to a lane, as changes of its state."""
 
 from enum import StrEnum
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +16,18 @@ class Action(StrEnum):
     RESUME = "resume"
     OPEN_BREAKER = "open_breaker"
     RESET_BREAKER = "reset_breaker"
+
+
+_TOLD: Final = ("paused", "auth_failures", "disabled", "gate_until", "gate_reason")
+"""What of a lane, besides its breaker, a person's action may change."""
+
+
+def told(before: LaneState, after: LaneState) -> dict[str, Any]:
+    """Return what an action changed, for the audit journal: field -> [before, after]."""
+    pairs = {name: [getattr(before, name), getattr(after, name)] for name in _TOLD}
+    pairs["breaker"] = [before.breaker.state, after.breaker.state]
+    pairs["manual"] = [before.breaker.manual, after.breaker.manual]
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def steered(state: LaneState, action: Action, *, reason: str, now: int) -> LaneState:

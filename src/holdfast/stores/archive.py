@@ -11,10 +11,13 @@ import msgspec
 
 from holdfast.errors import Conflict, StoreError, StoreMismatch
 from holdfast.model.archive import Archive, Told
+from holdfast.store import Note
 
 EPOCHS: Final = 1_000_000
 """A restored store begins so many epochs later than its backup: a process that is left of the lost
 store has an old one, whatever happened after the backup."""
+PAUSED: Final = "the store was restored from a backup: look at what was done since, then resume"
+"""Why the operations of a restored store wait."""
 _CHUNK: Final = 1 << 20
 
 
@@ -41,6 +44,14 @@ class Holding(msgspec.Struct, frozen=True, array_like=True):
         if self.off:
             names = ", ".join(self.off[:10])
             raise StoreMismatch(f"{what}: the counters of {names} differ from its deliveries")
+
+
+def told_of(note: Note, paused: int) -> list[Note]:
+    """Return the audit lines of a restore: its own, and that operations were paused."""
+    if not paused:
+        return [note]
+    pause = Note(note.at, "engine", "operations_pause", note.subject, PAUSED, str(paused))
+    return [note, pause]
 
 
 HOLDING: Final = msgspec.json.Decoder(Holding)

@@ -6,12 +6,16 @@ from typing import Any, Final
 
 import msgspec
 
+from holdfast.model.access import Record
+from holdfast.model.alert import CRITICAL_LOOK, Alerted, Critical, CriticalQuery
 from holdfast.model.attempt import Attempt, Event
+from holdfast.model.audit import Place
 from holdfast.model.delivery import Delivery
+from holdfast.model.group import Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Result
-from holdfast.store import Note, Snapshot, Waiting
+from holdfast.store import Line, Note, Snapshot, Waiting
 
 _JSON: Final = msgspec.json.Encoder()
 DELIVERY_FIELDS: Final = Delivery.__struct_fields__
@@ -41,7 +45,21 @@ _EVENTS = msgspec.json.Decoder(list[tuple[int, Attempt, msgspec.Raw, msgspec.Raw
 _OPERATION = msgspec.json.Decoder(Operation)
 _OPERATIONS = msgspec.json.Decoder(list[Operation])
 _RESULTS = msgspec.json.Decoder(list[Result])
-_NOTES = msgspec.json.Decoder(list[tuple[int, str, str, str, str, str]])
+_GROUPS = msgspec.json.Decoder(list[Group], strict=False)
+_HELD = msgspec.json.Decoder(list[Held], strict=False)
+_ALERTED = msgspec.json.Decoder(tuple[list[Group], bool], strict=False)
+_CRITICAL = msgspec.json.Decoder(
+    GenericAlias(tuple, (int, GenericAlias(list, (_DELIVERY,)))), strict=False
+)
+_FAILURES = msgspec.json.Decoder(list[tuple[str, int, int]])
+_NOTE = _row_type(Note)
+_LINES = msgspec.json.Decoder(
+    GenericAlias(list, (GenericAlias(tuple, (int, int | None, str | None, _NOTE)),))
+)
+_PLACE: Final = msgspec.json.Decoder(Place)
+_RECORD = GenericAlias(tuple, (str, str, int, msgspec.Raw, int))
+_ONE_RECORD = msgspec.json.Decoder(_RECORD)
+_RECORDS = msgspec.json.Decoder(GenericAlias(list, (_RECORD,)))
 
 
 def json_text(value: Any) -> str:
@@ -90,9 +108,47 @@ def events(text: str) -> list[Event]:
     ]
 
 
-def notes(text: str) -> list[Note]:
-    """Return audit lines."""
-    return [Note(*row) for row in _NOTES.decode(text)]
+def lines(text: str) -> list[Line]:
+    """Return audit lines with their places in the chain."""
+    return [
+        Line(place, number or 0, bytes.fromhex(hashed or ""), Note(*row))
+        for place, number, hashed, row in _LINES.decode(text)
+    ]
+
+
+def place(text: str | None) -> Place | None:
+    """Return where an audit line stands by time."""
+    return None if text is None else _PLACE.decode(text)
+
+
+def line_row(line: Line) -> tuple[int, int, str]:
+    """Return the columns of `seal_notes.sql`."""
+    return (line.place, line.number, line.hash.hex())
+
+
+def _record(row: tuple[str, str, int, msgspec.Raw, int]) -> Record:
+    return Record(*row[:3], bytes(row[3]), row[4])
+
+
+def record(text: str) -> Record:
+    """Return a record of who may do what."""
+    return _record(_ONE_RECORD.decode(text))
+
+
+def records(text: str) -> list[Record]:
+    """Return records of who may do what."""
+    return [_record(row) for row in _RECORDS.decode(text)]
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    """Return the values of `keep_record.sql`."""
+    return {
+        "kind": record.kind,
+        "key": record.key,
+        "revision": record.revision,
+        "body": record.body.decode(),
+        "until": record.until,
+    }
 
 
 def attempt_row(attempt: Attempt, excerpt: bytes | None) -> tuple[Any, ...]:
@@ -137,6 +193,37 @@ def operations(text: str) -> list[Operation]:
 def results(text: str) -> list[Result]:
     """Return results of an operation."""
     return _RESULTS.decode(text)
+
+
+def groups(text: str) -> list[Group]:
+    """Return failure groups from the JSON of `group_rows`."""
+    return _GROUPS.decode(text)
+
+
+def held(text: str) -> list[Held]:
+    """Return who holds what."""
+    return _HELD.decode(text)
+
+
+def failures(text: str) -> dict[str, dict[int, int]]:
+    """Return failures by group and place in time."""
+    found: dict[str, dict[int, int]] = {}
+    for group, place, number in _FAILURES.decode(text):
+        found.setdefault(group, {})[place] = number
+    return found
+
+
+def alerted(text: str) -> Alerted:
+    """Return groups that were new or came back last."""
+    return Alerted(*_ALERTED.decode(text))
+
+
+def critical(query: CriticalQuery, text: str) -> Critical:
+    """Return failing deliveries with their number."""
+    count, found = _CRITICAL.decode(text)
+    deliveries = [Delivery(*row) for row in found]
+    shown = min(count, CRITICAL_LOOK)
+    return Critical(query.priority, deliveries, shown, more=count > shown)
 
 
 def operation_row(operation: Operation) -> dict[str, Any]:

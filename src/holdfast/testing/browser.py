@@ -41,9 +41,24 @@ def chromium() -> str:
 @contextmanager
 def demo(data: Path, *options: str, **environ: str) -> Iterator[str]:
     """Run `holdfast demo` and give its address."""
+    with _served("demo", "--plain", "--port", "0", "--data", str(data), *options, **environ) as url:
+        yield url
+
+
+@contextmanager
+def up(config: Path, port: int = 0) -> Iterator[str]:
+    """Run `holdfast up` on a configuration, with its data beside it, and give its address."""
+    data = str(config.parent / "data")
+    options = ("--config", str(config), "--data", data, "--port", str(port), "--metrics-port", "0")
+    with _served("up", *options) as url:
+        yield url
+
+
+@contextmanager
+def _served(*arguments: str, **environ: str) -> Iterator[str]:
     command = Path(sys.executable).with_name("holdfast")
     with subprocess.Popen(  # noqa: S603  # our own program
-        [command, "demo", "--plain", "--port", "0", "--data", str(data), *options],
+        [command, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"COLUMNS": "200"} | environ,

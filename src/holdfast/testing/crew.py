@@ -20,42 +20,13 @@ from holdfast.model.submission import Receipt, Submission
 from holdfast.model.worker import Worker
 from holdfast.store import Retention
 from holdfast.testing.channel import Script, ScriptedChannel, always
-from holdfast.testing.clock import VirtualClock
+from holdfast.testing.clock import SkewedClock, VirtualClock
 from holdfast.testing.rig import DAY_MS, idle_machine, receipts
 from holdfast.testing.shared import SharedDatabase, SharedStore
 from holdfast.vault import Vault
 
 _AGES = Retention(payloads=7 * DAY_MS, rows=90 * DAY_MS, events=90 * DAY_MS, keys=30 * DAY_MS)
 _CURRENT: contextvars.ContextVar["Hand | None"] = contextvars.ContextVar("hand", default=None)
-
-
-class SkewedClock:
-    """A machine's clock that shows another time than its neighbours' and was started earlier.
-
-    Args:
-        inner: the time that passes.
-        skew_ms: how far its wall clock is ahead.
-    """
-
-    def __init__(self, inner: VirtualClock, skew_ms: int) -> None:
-        self._inner = inner
-        self._skew = skew_ms
-
-    def now(self) -> int:
-        """Return the wall time in ms, wrong by the skew."""
-        return self._inner.now() + self._skew
-
-    def monotonic(self) -> float:
-        """Return ms since some instant."""
-        return self._inner.monotonic() + self._skew
-
-    def boottime(self) -> float:
-        """Return ms since some other instant."""
-        return self._inner.boottime() + 2 * self._skew
-
-    async def pause(self, ms: float) -> None:
-        """Return after so many ms."""
-        await self._inner.pause(ms)
 
 
 class Hand:

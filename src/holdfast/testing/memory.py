@@ -3,31 +3,35 @@
 import itertools
 import random
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from holdfast.clock import Clock, SystemClock
 from holdfast.engine.broadcast import Broadcast
+from holdfast.engine.groups import Groups
 from holdfast.engine.operations import Operations
 from holdfast.errors import Conflict, HoldfastError, KeyCollision, NotFound, Stale
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import BreakerState, ClosedGate
 from holdfast.model.message import NEVER, Message
 from holdfast.model.overview import Overview
 from holdfast.model.policy import PolicySettings
+from holdfast.model.review import Proof
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total, of_message
-from holdfast.model.stream import LaneWord, Topic
+from holdfast.model.stream import LaneWord
 from holdfast.model.submission import Receipt, Routed, Submission
 from holdfast.model.view import LaneView
 from holdfast.model.worker import Member, Placed, Worker
 from holdfast.policy import search
-from holdfast.store import EventQuery, Note, Pruned
-from holdfast.testing.shelf import Alone, MemoryShelf
+from holdfast.store import EventQuery, Line, Lines, Note, Pruned
+from holdfast.testing.lines import page
+from holdfast.testing.review import MemoryReview
+from holdfast.testing.shelf import Alone, MemoryShelf, Still, groups_of, seen
 
 
 class MemoryEngine:
@@ -43,6 +47,7 @@ class MemoryEngine:
         journal: what `events` returns; fill it at will.
         writable: what `ready` tells.
         commits: sizes of the accepted groups, in order.
+        known_groups: failure groups by id; fill it at will.
     """
 
     def __init__(
@@ -65,11 +70,15 @@ class MemoryEngine:
         self._operations = Operations(
             shelf,
             self,
-            _Still(now),
+            Still(now),
             random.Random(1),
             member=Alone(),
-            tell=partial(self._broadcast.tell, Topic.OPERATIONS),
+            tell=self._broadcast.tell,
         )
+        self._groups = groups_of(shelf, now, self._broadcast.tell)
+        self._review = MemoryReview(self, self._deliveries, self.put, self._note)
+        self.tallies = shelf.tallies
+        self.known_groups = shelf.groups_by_id
         self.trouble: Exception | None = None
         self.journal: list[Event] = []
         self.writable = True
@@ -99,6 +108,16 @@ class MemoryEngine:
     def operations(self) -> Operations:
         """Return bulk work: saved, and never run."""
         return self._operations
+
+    @property
+    def groups(self) -> Groups:
+        """Return the failure groups in `known_groups`."""
+        return self._groups
+
+    @property
+    def review(self) -> MemoryReview:
+        """Return the review queue."""
+        return self._review
 
     @property
     def broadcast(self) -> Broadcast:
@@ -232,9 +251,16 @@ class MemoryEngine:
         return await self._change(Verb.UNDO, delivery_id, actor, reason)
 
     async def prove(
-        self, delivery_id: str, *, actor: str, reason: str, seen: int | None = None
+        self,
+        delivery_id: str,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
+        proof: Proof | None = None,
     ) -> Delivery:
         """Mark a delivery delivered by hand."""
+        del proof
         self._check_seen(delivery_id, seen)
         return await self._change(Verb.PROVE, delivery_id, actor, reason)
 
@@ -254,6 +280,13 @@ class MemoryEngine:
         known = self._lanes.get(recipient)
         if known is not None and seen not in {None, known.tag}:
             raise Stale(f"the lane of {recipient} has changed", known)
+
+    async def changed(
+        self, verb: Verb, delivery_id: str, actor: str, reason: str, seen: int | None, **fields: Any
+    ) -> Delivery:
+        """Change a delivery for its review."""
+        self._check_seen(delivery_id, seen)
+        return await self._change(verb, delivery_id, actor, reason, **fields)
 
     async def _change(
         self, verb: Verb, delivery_id: str, actor: str, reason: str, **fields: Any
@@ -380,7 +413,10 @@ class MemoryEngine:
         everything = sorted(self._deliveries.values(), key=lambda one: one.id, reverse=True)
         worth = {one.id: one.value for one in self._messages.values()}
         return [
-            one for one in everything if search.matches(asked.where, one, worth[one.message_id], ())
+            one
+            for one in everything
+            if asked.account in {None, one.account}
+            and search.matches(asked.where, one, worth[one.message_id], ())
         ]
 
     async def events(self, query: EventQuery) -> list[Event]:
@@ -390,6 +426,7 @@ class MemoryEngine:
             for one in sorted(self.journal, key=lambda one: one.position)
             if query.delivery_id in {None, one.attempt.delivery_id}
             and query.recipient in {None, one.attempt.recipient}
+            and (query.among is None or one.attempt.recipient in query.among)
             and (query.start is None or one.attempt.retry_timestamp >= query.start)
             and (query.end is None or one.attempt.retry_timestamp < query.end)
         ]
@@ -398,9 +435,9 @@ class MemoryEngine:
         below = query.before or NEVER
         return [one for one in reversed(found) if one.position < below][: query.limit]
 
-    async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
-        return [one for one in reversed(self._notes) if subject in {None, one.subject}][:limit]
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time; none is in a chain."""
+        return page([Line(n, 0, b"", one) for n, one in enumerate(self._notes, 1)], query)
 
     async def lanes(self) -> list[LaneView]:
         """Return every lane, by name."""
@@ -417,20 +454,15 @@ class MemoryEngine:
         only = Member(1, Worker(name="memory", slots=8), self._now, NEVER, len(self._lanes))
         return [Placed(only, len(self._lanes), ours=True)]
 
-    def overview(self) -> Overview:
+    async def overview(self) -> Overview:
         """Return what can be counted here."""
         pending = sum(one.status is Status.PENDING for one in self._deliveries.values())
-        return Overview(
-            at=self._now,
-            active=0,
-            depth=pending,
-            by_priority={"high": 0, "normal": pending, "low": 0},
-            oldest_due_ms=0,
-            lanes={"closed": len(self._lanes)},
-            windows=(),
-            points=(),
-            workers=(),
-        )
+        return seen(self._now, pending, len(self._lanes))
+
+    @property
+    def spooling(self) -> None:
+        """Return None: there is no spool."""
+        return
 
     async def ready(self) -> bool:
         """Tell whether the store takes writes."""
@@ -450,17 +482,6 @@ class MemoryEngine:
         if self.trouble is not None:
             trouble, self.trouble = self.trouble, None
             raise trouble
-
-
-class _Still(SystemClock):
-    """A clock that stands still."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-
-    def now(self) -> int:
-        """Return always the same instant."""
-        return self._at
 
 
 def _text(value: object) -> str:

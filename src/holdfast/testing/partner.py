@@ -153,16 +153,31 @@ class Partner:
             self._accept, sock=self._socket, ssl=self._tls, limit=_READ_MAX
         )
         await self._stop.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close(server)
         await self._loop.shutdown_asyncgens()
+
+    async def _close(self, server: asyncio.Server) -> None:
+        """End every connection, also those that are only now being taken.
+
+        A closed server does not let their transports be made, and a task that is cancelled before
+        it begins does not let its socket go; so they are taken first, and ended after.
+        """
+        self._loop.remove_reader(self._socket)
+        await _turn()
+        await _turn()
+        server.close()
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _turn()  # a closed transport lets its socket go one turn later
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self._loop.create_task(self._converse(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never comes to its `finally`.
+        task.add_done_callback(lambda _: writer.close())
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -239,6 +254,11 @@ class Partner:
                 if not await reader.read(1):
                     self.gone.set()
                     raise asyncio.IncompleteReadError(b"", 1)
+
+
+async def _turn() -> None:
+    """Let the loop do what is due."""
+    await asyncio.sleep(0)  # noqa: TID251  # no waiting
 
 
 class Names:

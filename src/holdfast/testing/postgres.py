@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,11 +38,14 @@ class PostgresServer:
     Attributes:
         port: on 127.0.0.1; the same after a restart.
         password: of the superuser `holdfast`.
+        database: where a statement goes that names none.
     """
+
+    database = "postgres"
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.password = secrets.token_urlsafe(12)
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = _SETTINGS | dict(settings or {})
         self._root = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
         self._as = _unprivileged()
@@ -55,9 +58,10 @@ class PostgresServer:
         self._data = self._root / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "") -> str:
         """Return the address of a database, with user and password."""
-        return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+        where = f"127.0.0.1:{self.port}/{database or self.database}"
+        return f"postgresql://{USER}:{self.password}@{where}"
 
     def start(self) -> None:
         """Make the data folder when there is none yet, and run.
@@ -71,7 +75,7 @@ class PostgresServer:
         places = ["-D", str(self._data), "-p", str(self.port), "-k", str(self._root)]
         with (self._root / _LOG).open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
-                [self._bin / "postgres", *places, *words],
+                self._command([str(self._bin / "postgres"), *places, *words]),
                 stdout=log,
                 stderr=log,
                 **self._as,
@@ -86,7 +90,7 @@ class PostgresServer:
         """End it as a power cut of its machine would, but for what the kernel holds."""
         self._end(signal.SIGQUIT)
 
-    def execute(self, sql: str, database: str = "postgres") -> str:
+    def execute(self, sql: str, database: str = "") -> str:
         """Run statements with psql and return what it prints: no header, columns by `|`.
 
         Raises:
@@ -99,6 +103,18 @@ class PostgresServer:
         if done.returncode:
             raise PostgresError(done.stderr)
         return done.stdout.strip()
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return rows of the store's tables; what is all digits is a number.
+
+        Raises:
+            PostgresError: the query fails.
+        """
+        lines = self.execute(f"SET search_path = holdfast; {sql}").splitlines()
+        return [
+            tuple(int(each) if each.isdigit() else each for each in line.split("|"))
+            for line in lines
+        ]
 
     def empty(self) -> str:
         """Forget the store that the database holds and return the database's address."""
@@ -115,6 +131,10 @@ class PostgresServer:
         if self._process is not None:
             self.crash()  # nothing of it is needed any more
         shutil.rmtree(self._root, ignore_errors=True)
+
+    def _command(self, words: Sequence[str]) -> Sequence[str]:
+        """Return what starts the server."""
+        return words
 
     def _initialise(self) -> None:
         secret = self._root / "password"
@@ -181,7 +201,8 @@ def _copied(package: Path, folder: Path) -> Path:
     return folder / package.name
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
     return port

@@ -10,8 +10,11 @@ A disk must be kept as long as somebody uses it; SQLite knows only its name.
 Everything is in memory, so a test can cut the power at any single write.
 """
 
+import contextlib
 import copy
+import errno
 import itertools
+from collections.abc import Iterator
 from random import Random
 from typing import Final
 
@@ -101,6 +104,24 @@ class Disk(apsw.VFS):
         self._unnamed = itertools.count(1)
         self._media = {path: _Medium(content) for path, content in (contents or {}).items()}
         super().__init__(name, base="")  # randomness, sleep and time are those of the default
+
+    def files(self) -> "DiskFiles":
+        """Return the disk as the spool sees it."""
+        return DiskFiles(self)
+
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        return list(self._media)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        self._media[new] = self._media.pop(name)
+
+    def spoil(self, name: str, offset: int, data: bytes) -> None:
+        """Write over what is safe on the disk, as bad sectors would."""
+        medium = self._media[name]
+        for content in (medium.safe, medium.seen):
+            _change(content, (offset, data))
 
     def after_power_loss(self, name: str, rng: Random | None = None) -> "Disk":
         """Return the disk as the next process finds it.
@@ -202,3 +223,65 @@ class _File:
 
     def xClose(self) -> None:  # noqa: N802
         pass
+
+
+class DiskFiles:
+    """`stores.spool.files.Files` on such a disk; its errors are those of the system."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        return self._disk.names()
+
+    def size(self, name: str) -> int:
+        """Return the bytes of a file."""
+        return self._file(name).xFileSize()
+
+    def read(self, name: str, offset: int = 0, size: int = -1) -> bytes:
+        """Return bytes of a file; -1: to its end."""
+        if name not in self._disk.names():
+            raise FileNotFoundError(errno.ENOENT, "no such file", name)
+        file = self._file(name)
+        return file.xRead(file.xFileSize() if size < 0 else size, offset)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Write at the end of a file, and make it when there is none."""
+        file = self._file(name)
+        with _as_the_system_does():
+            file.xWrite(data, file.xFileSize())
+
+    def sync(self, name: str) -> None:
+        """Make what was appended durable."""
+        with _as_the_system_does():
+            self._file(name).xSync(0)
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file."""
+        with _as_the_system_does():
+            self._file(name).xTruncate(size)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self._disk.xDelete(name, True)  # noqa: FBT003  # SQLite's signature
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        self._disk.rename(name, new)
+
+    def close(self) -> None:
+        """Close what is open: nothing is."""
+
+    def _file(self, name: str) -> _File:
+        return self._disk.xOpen(name, [0, 0])
+
+
+@contextlib.contextmanager
+def _as_the_system_does() -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise OSError(errno.ENOSPC, str(error)) from error
+    except apsw.IOError as error:
+        raise OSError(errno.EIO, str(error)) from error

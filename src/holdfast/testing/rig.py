@@ -18,9 +18,12 @@ from holdfast.model.policy import BreakerSettings, PolicySettings
 from holdfast.model.search import Choice, Predicate, Search
 from holdfast.model.submission import Receipt, Submission
 from holdfast.store import EventQuery, Retention
+from holdfast.stores.spool import FileSpool
+from holdfast.stores.spool.journal import Journal
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Script, ScriptedChannel, always
 from holdfast.testing.clock import VirtualClock
+from holdfast.testing.powerloss import Disk
 from holdfast.vault import Vault
 
 DAY_MS = 86_400_000
@@ -67,6 +70,7 @@ class Rig:
         clock: shared virtual time.
         settings: limits of the engine.
         first_slots: sends at once to begin with.
+        disk: where its spool is; None: it has none.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Rig:
         clock: VirtualClock | None = None,
         settings: EngineSettings | None = None,
         first_slots: int | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.rng = random.Random(seed)
@@ -86,13 +91,14 @@ class Rig:
         self.first_slots = first_slots
         self.channel = ScriptedChannel(self.clock, script or always())
         self.vault = Vault({"k001": self.rng.randbytes(32)}, "k001", self.rng.randbytes(32))
+        self.disk = disk
         self.connection = apsw.Connection(":memory:")
         self.engine = self.build()
 
     def build(self) -> Engine:
         """Return a new engine over the data; the old one must be stopped or crashed."""
         self.store = SqliteStore.over(self.connection)
-        return Engine(
+        engine = Engine(
             self.store,
             {"http": self.channel},
             self.catalog,
@@ -105,6 +111,10 @@ class Rig:
                            keys=30 * DAY_MS),
             reserve_bytes=0, first_slots=self.first_slots,
         )  # fmt: skip
+        if self.disk is not None:
+            journal = Journal(self.disk.files(), self.vault, max_bytes=1 << 20)
+            engine.spool_into(FileSpool(journal, self.disk.name, inline=True), 5_000)
+        return engine
 
     def again(self) -> Engine:
         """Put a new engine over the data in the place of one that stopped or crashed."""

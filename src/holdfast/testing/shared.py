@@ -22,7 +22,7 @@ from holdfast.model.worker import (
     Survey,
     Worker,
 )
-from holdfast.store import Batch, Committed
+from holdfast.store import Batch, Committed, Store
 from holdfast.stores.sqlite import SqliteStore, opening
 from holdfast.stores.sqlite.session import Session
 
@@ -94,6 +94,10 @@ class SharedDatabase:
         self.sessions.append(store)
         return store
 
+    def forget(self, store: Store) -> None:
+        """Let go of the store of a worker that ended."""
+        self.sessions = [each for each in self.sessions if each is not store]
+
     def take_off(self, epoch: int) -> None:
         """Take a worker off the list, and its lanes from it."""
         del self.members[epoch]
@@ -105,6 +109,11 @@ class SharedDatabase:
     def is_member(self, epoch: int | None) -> bool:
         """Tell whether a worker is on the list."""
         return epoch in self.members
+
+    def owner(self, recipient: str) -> int | None:
+        """Return the epoch of a lane's owner, None: nobody."""
+        placed = self.placed.get(recipient)
+        return None if placed is None else placed.owner
 
 
 class SharedStore(SqliteStore):
@@ -133,7 +142,9 @@ class SharedStore(SqliteStore):
         self._check(batch.epoch)
         if not base.inner:
             base.inner = (await super().join(batch.now)).epoch
-        own = tuple(each for each in batch.lanes if self._owner(each.recipient) == batch.epoch)
+        own = tuple(
+            each for each in batch.lanes if self.database.owner(each.recipient) == batch.epoch
+        )
         plain = msgspec.structs.replace(batch, epoch=base.inner, lanes=own)
         done = await super().commit(plain)
         for each in own:
@@ -142,10 +153,6 @@ class SharedStore(SqliteStore):
                 base.placed[each.recipient].clean = True
             base.placed[each.recipient].offered = each.recipient in batch.offered
         return done
-
-    def _owner(self, recipient: str) -> int | None:
-        placed = self.database.placed.get(recipient)
-        return None if placed is None else placed.owner
 
     async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become a worker."""
@@ -190,7 +197,11 @@ class SharedStore(SqliteStore):
             for epoch, each in sorted(base.members.items())
         )
         counts = await self.counts()
-        free = {name for name, each in counts.items() if each.pending and self._owner(name) is None}
+        free = {
+            name
+            for name, each in counts.items()
+            if each.pending and self.database.owner(name) is None
+        }
         free |= {name for name, each in base.placed.items() if each.offered and not each.owner}
         orders = {each.recipient for each in base.orders.values()}
         return Survey(base.clock.now(), members, tuple(sorted(free)), tuple(sorted(orders)))
@@ -253,7 +264,7 @@ class SharedStore(SqliteStore):
         await self.line.reach()
         orders = self.database.orders
         asked = [each for each in orders.values() if each.recipient in recipients]
-        mine = [each for each in asked if self._owner(each.recipient) == epoch]
+        mine = [each for each in asked if self.database.owner(each.recipient) == epoch]
         return [orders.pop(each.id) for each in sorted(mine, key=lambda each: each.at)]
 
     async def withdraw(self, order_id: str) -> bool:

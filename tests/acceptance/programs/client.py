@@ -1,11 +1,12 @@
 """A client that does not give up: it posts messages until each is acknowledged.
 
-    python client.py URL NOTES --messages N
+    python client.py URL[,URL ...] NOTES --messages N [--pauses N]
 
-Half of the messages go one by one, half in batches, all from several tasks at once; every tenth
-goes to the flow `pair`, the others to `leads`. What is not acknowledged is posted again with the
-same key. One line a delivery that was acknowledged: key, delivery id. A line is written only
-after the whole answer was read.
+Of several addresses each is asked in turn. Half of the messages go one by one, half in batches,
+all from several tasks at once; every tenth goes to the flow `pair`, the others to `leads`. What is
+not acknowledged is posted again with the same key. After each post a task rests as often as
+`--pauses` says. One line a delivery that was acknowledged: key, delivery id. A line is written
+only after the whole answer was read.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import asyncio
 import json
 import os
 from collections import deque
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,13 +32,27 @@ _LATER: Final = frozenset({429, 503, 507})
 class Client:
     """Posts what is to be posted; what fails goes back to the end of the queue."""
 
-    def __init__(self, session: aiohttp.ClientSession, notes: Path, messages: int) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        urls: list[str],
+        notes: Path,
+        messages: int,
+        *,
+        pauses: int = 0,
+    ) -> None:
+        self._pauses = pauses
         self._session = session
+        self._urls = cycle(urls)
         self._file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._pending = {"leads": deque[int](), "pair": deque[int]()}
         for number in range(messages):
             self._pending["leads" if number % 10 else "pair"].append(number)
         self.left = messages
+
+    async def _rest(self) -> None:
+        for _ in range(self._pauses):
+            await pause()
 
     async def singles(self) -> None:
         """Post one message after the other."""
@@ -50,13 +66,14 @@ class Client:
             number = self._pending[flow].popleft()
             try:
                 await self._single(flow, number)
+                await self._rest()
             except _GONE:
                 self._pending[flow].append(number)
                 await pause()
 
     async def _single(self, flow: str, number: int) -> None:
-        path = f"/v1/flows/{flow}/messages"
-        async with self._session.post(path, json=message(number)) as answer:
+        url = f"{next(self._urls)}/v1/flows/{flow}/messages"
+        async with self._session.post(url, json=message(number)) as answer:
             body = await answer.read()
             self._judge(flow, number, answer.status, json.loads(body))
 
@@ -68,6 +85,7 @@ class Client:
             try:
                 if numbers:
                     await self._batch(numbers)
+                    await self._rest()
                 else:
                     await pause()
             except _GONE:
@@ -76,8 +94,8 @@ class Client:
 
     async def _batch(self, numbers: list[int]) -> None:
         lines = "\n".join(json.dumps(message(number)) for number in numbers)
-        path = "/v1/flows/leads/messages/batch"
-        async with self._session.post(path, data=lines.encode(), headers=_NDJSON) as answer:
+        url = f"{next(self._urls)}/v1/flows/leads/messages/batch"
+        async with self._session.post(url, data=lines.encode(), headers=_NDJSON) as answer:
             body = await answer.read()
             if answer.status in _LATER:
                 raise aiohttp.ClientError(body.decode())
@@ -109,11 +127,11 @@ def message(number: int) -> dict[str, Any]:
     return {"payload": payload, "key": f"k{number:07d}", "priority": number % 10}
 
 
-async def post(url: str, notes: Path, messages: int) -> None:
+async def post(urls: list[str], notes: Path, messages: int, pauses: int) -> None:
     """Post until everything is acknowledged."""
     patience = aiohttp.ClientTimeout(total=10, connect=2)
-    async with aiohttp.ClientSession(url, timeout=patience) as session:
-        client = Client(session, notes, messages)
+    async with aiohttp.ClientSession(timeout=patience) as session:
+        client = Client(session, urls, notes, messages, pauses=pauses)
         async with asyncio.TaskGroup() as group:
             for _ in range(SINGLES):
                 group.create_task(client.singles())
@@ -124,11 +142,12 @@ async def post(url: str, notes: Path, messages: int) -> None:
 def main() -> None:
     """Run."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("url")
+    parser.add_argument("urls")
     parser.add_argument("notes", type=Path)
     parser.add_argument("--messages", type=int, required=True)
+    parser.add_argument("--pauses", type=int, default=0)
     given = parser.parse_args()
-    uvloop.run(post(given.url, given.notes, given.messages))
+    uvloop.run(post(given.urls.split(","), given.notes, given.messages, given.pauses))
 
 
 if __name__ == "__main__":

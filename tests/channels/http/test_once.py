@@ -44,13 +44,14 @@ async def test_a_connection_that_ends_badly_is_not_a_second_send(
 ) -> None:
     """Every second use of a kept-alive connection fails; no request arrives twice.
 
-    Not even those that HTTP calls idempotent: other clients repeat them on their own.
+    Not even those that HTTP calls idempotent: other clients repeat them on their own. (Ten
+    connections, or a few more when one is not back with the client before the next send.)
     """
     with Partner(second_time(BAD_ENDINGS[ending])) as partner:
         replies = [await send(partner, method=method) for _ in range(20)]
     assert len(partner.seen) == 20
-    assert partner.connections == 10
-    assert sum(reply.error is None for reply in replies) == 10
+    assert 10 <= partner.connections <= 15
+    assert sum(reply.error is None for reply in replies) == partner.connections
     assert all(reply.maybe_received for reply in replies if reply.error is not None)
 
 
@@ -103,13 +104,17 @@ async def test_no_status_makes_the_client_try_again(send: Send, status: int) -> 
 
 
 async def test_connections_are_reused(send: Send) -> None:
-    """Keep-alive works, also when answers are chunked or have no body."""
+    """Keep-alive works, also when answers are chunked or have no body.
+
+    The client takes a connection back on a thread of its own, so a send right after an answer may
+    open another one; a kind of answer that always cost its connection would make five.
+    """
     chunked = head("Transfer-Encoding: chunked") + b"2\r\nok\r\n0\r\n\r\n"
     answers = [answer(200, b"ok"), chunked, b"HTTP/1.1 204 No\r\n\r\n", answer(503, b"x" * 5000)]
     with Partner(lambda seen: [answers[seen.number % 4]]) as partner:
         for _ in range(20):
             assert (await send(partner)).error is None
-    assert partner.connections == 1
+    assert 1 <= partner.connections < 5
 
 
 async def test_no_cookie_is_kept(send: Send) -> None:

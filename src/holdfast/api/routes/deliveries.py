@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from holdfast.api import wire
+from holdfast.api import wire, wire_review
 from holdfast.api.match import changes, matched, revision_of, tagged
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
 from holdfast.model.delivery import Delivery, Status
@@ -115,11 +115,19 @@ async def undo(request: Asked, delivery_id: FromPath[str]) -> Response[wire.Deli
 @post(
     "/v1/deliveries/{delivery_id:str}/prove",
     status_code=200,
-    opt=changes(wire.Action),
+    opt=changes(wire_review.Prove),
 )
 async def prove(request: Asked, delivery_id: FromPath[str]) -> Response[wire.DeliveryView]:
-    """Mark a delivery delivered by hand; the reason is the proof."""
-    return await _change(request, delivery_id, "prove")
+    """Mark a delivery delivered by hand, with what shows it; the audit journal keeps that."""
+    asked = await body_of(request, wire_review.Prove)
+    act = facade_of(request).actions.prove(
+        delivery_id,
+        actor=actor_of(request),
+        reason=asked.reason,
+        seen=revision_of(request),
+        proof=wire_review.proof(asked),
+    )
+    return await _changed(act)
 
 
 @post(
@@ -161,7 +169,6 @@ async def _change(request: Asked, delivery_id: str, verb: str) -> Response[wire.
         "cancel": facade.actions.cancel,
         "discard": facade.actions.discard,
         "undo": facade.actions.undo,
-        "prove": facade.actions.prove,
     }[verb]
     actor, seen = actor_of(request), revision_of(request)
     return await _changed(act(delivery_id, actor=actor, reason=asked.reason, seen=seen))

@@ -4,7 +4,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdfast.api import bulk, wire
-from holdfast.api.match import changes, matched, revision_of, tagged
+from holdfast.api.match import changes, matched, tag_of, tagged
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
 from holdfast.model.operation import Plan
 
@@ -30,7 +30,8 @@ async def start_operation(request: Asked) -> bulk.OperationView:
 async def list_operations(request: Asked) -> wire.Page[bulk.OperationView]:
     """List operations, newest first."""
     asked = query_of(request, bulk.OperationsQuery)
-    found = await facade_of(request).operations.operations(asked.cursor, asked.limit)
+    desk = facade_of(request).operations
+    found = await desk.operations(asked.cursor, asked.limit, active=asked.active)
     cursor = found[-1].id if len(found) == asked.limit else None
     return wire.Page([bulk.operation(one) for one in found], cursor)
 
@@ -42,14 +43,17 @@ async def show_operation(
     """Show one operation with its progress."""
     query_of(request, wire.Nothing)
     found = await facade_of(request).operations.operation(operation_id)
-    return tagged(bulk.operation(found), found.revision)
+    return tagged(bulk.operation(found), found.tag)
 
 
 @get("/v1/operations/{operation_id:str}/results", opt={"query": bulk.ResultsQuery})
 async def list_results(request: Asked, operation_id: FromPath[str]) -> wire.Page[bulk.ResultView]:
-    """List what became of each delivery so far, newest delivery first."""
+    """List what became of each delivery so far, newest delivery first; all, or by outcome."""
     asked = query_of(request, bulk.ResultsQuery)
-    found = await facade_of(request).operations.results(operation_id, asked.cursor, asked.limit)
+    wanted = bulk.outcomes(asked.outcome)
+    found = await facade_of(request).operations.results(
+        operation_id, asked.cursor, asked.limit, outcomes=wanted
+    )
     cursor = found[-1].delivery_id if len(found) == asked.limit else None
     return wire.Page([wire.show(bulk.ResultView, one) for one in found], cursor)
 
@@ -101,11 +105,11 @@ async def _change(request: Asked, operation_id: str, verb: str) -> Response[bulk
         "cancel": desk.cancel,
         "undo": desk.undo,
     }[verb]
-    actor, seen = actor_of(request), revision_of(request)
+    actor, seen = actor_of(request), tag_of(request)
     done = await matched(
         act(operation_id, actor=actor, reason=asked.reason, seen=seen), bulk.operation
     )
-    return tagged(bulk.operation(done), done.revision)
+    return tagged(bulk.operation(done), done.tag)
 
 
 HANDLERS = (

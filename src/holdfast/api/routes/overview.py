@@ -1,4 +1,4 @@
-"""The whole at a glance: overview, workers, and what holds for the steps of a flow."""
+"""The whole at a glance: overview, alerts, workers, and what holds for the steps of a flow."""
 
 from litestar import get
 from litestar.params import FromPath
@@ -16,7 +16,7 @@ async def show_overview(request: Asked) -> wire_overview.OverviewView:
     Rates and latencies are this worker's since its start; each window says how much it covers.
     """
     query_of(request, wire.Nothing)
-    return wire_overview.overview(facade_of(request).views.overview())
+    return wire_overview.overview(await facade_of(request).views.overview())
 
 
 @get("/v1/workers")
@@ -24,9 +24,28 @@ async def list_workers(request: Asked) -> wire.Page[wire_overview.MemberView]:
     """List all workers, the oldest first: leases, lanes, shares; of the answering one its load."""
     query_of(request, wire.Nothing)
     views = facade_of(request).views
-    load = next(iter(views.overview().workers), None)
+    load = next(iter((await views.overview()).workers), None)
     found = await views.workers()
     return wire.Page([wire_overview.member(one, load if one.ours else None) for one in found])
+
+
+@get("/v1/groups/alerts", opt={"query": wire_overview.AlertsQuery})
+async def list_alerts(request: Asked) -> wire_overview.AlertPage:
+    """List failure groups that are new or came back, the newest first, with what fails in each.
+
+    What is resolved or ignored, or fails no more, is no alert.
+    """
+    asked = query_of(request, wire_overview.AlertsQuery)
+    found = await facade_of(request).groups.alerts(asked.window, asked.limit)
+    return wire_overview.alerts(found)
+
+
+@get("/v1/deliveries/critical", opt={"query": wire_overview.CriticalQuery})
+async def list_critical(request: Asked) -> wire_overview.CriticalPage:
+    """List urgent deliveries that are dead, or pending after a failure: the most urgent first."""
+    asked = query_of(request, wire_overview.CriticalQuery)
+    found = await facade_of(request).groups.critical(asked.priority, asked.limit)
+    return wire_overview.critical(found)
 
 
 @get("/v1/flows/{flow:str}", opt={"query": wire_overview.PolicyQuery})
@@ -48,4 +67,4 @@ async def show_flow(request: Asked, flow: FromPath[str]) -> wire_overview.FlowDe
     return wire_overview.flow(found, steps)
 
 
-HANDLERS = (show_overview, list_workers, show_flow)
+HANDLERS = (show_overview, list_workers, list_alerts, list_critical, show_flow)

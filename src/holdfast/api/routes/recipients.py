@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from holdfast.api import wire
+from holdfast.api import wire, wire_lane
 from holdfast.api.match import changes, matched, tag_of, tagged
 from holdfast.api.problem import unknown
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
@@ -14,14 +14,16 @@ from holdfast.model.view import LaneView
 
 
 @get("/v1/recipients")
-async def list_recipients(request: Asked) -> wire.Page[wire.RecipientView]:
+async def list_recipients(request: Asked) -> wire.Page[wire_lane.RecipientView]:
     """List all recipients with their lanes, by name."""
     query_of(request, wire.Nothing)
     return wire.Page([_view(request, lane) for lane in await facade_of(request).views.lanes()])
 
 
 @get("/v1/recipients/{recipient:str}", opt={"tagged": True})
-async def show_recipient(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
+async def show_recipient(
+    request: Asked, recipient: FromPath[str]
+) -> Response[wire_lane.RecipientView]:
     """Show one recipient with its lane."""
     query_of(request, wire.Nothing)
     lane = await _known(request, recipient, facade_of(request).views.lane(recipient))
@@ -33,7 +35,7 @@ async def show_recipient(request: Asked, recipient: FromPath[str]) -> Response[w
     status_code=200,
     opt=changes(wire.Action),
 )
-async def pause(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
+async def pause(request: Asked, recipient: FromPath[str]) -> Response[wire_lane.RecipientView]:
     """Hold all deliveries of a recipient."""
     lane = await _act(request, recipient, facade_of(request).actions.pause)
     return tagged(_view(request, lane), lane.tag)
@@ -44,18 +46,18 @@ async def pause(request: Asked, recipient: FromPath[str]) -> Response[wire.Recip
     status_code=200,
     opt=changes(wire.Action),
 )
-async def resume(request: Asked, recipient: FromPath[str]) -> Response[wire.RecipientView]:
+async def resume(request: Asked, recipient: FromPath[str]) -> Response[wire_lane.RecipientView]:
     """End a pause."""
     lane = await _act(request, recipient, facade_of(request).actions.resume)
     return tagged(_view(request, lane), lane.tag)
 
 
 @get("/v1/recipients/{recipient:str}/breaker", opt={"tagged": True})
-async def show_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
+async def show_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire_lane.BreakerView]:
     """Show a lane's breaker."""
     query_of(request, wire.Nothing)
     lane = await _known(request, recipient, facade_of(request).views.lane(recipient))
-    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
+    return tagged(wire.show(wire_lane.BreakerView, lane), lane.tag)
 
 
 @post(
@@ -63,10 +65,10 @@ async def show_breaker(request: Asked, recipient: FromPath[str]) -> Response[wir
     status_code=200,
     opt=changes(wire.Action),
 )
-async def open_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
+async def open_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire_lane.BreakerView]:
     """Open a breaker until a person resets it."""
     lane = await _act(request, recipient, facade_of(request).actions.open_breaker)
-    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
+    return tagged(wire.show(wire_lane.BreakerView, lane), lane.tag)
 
 
 @post(
@@ -74,14 +76,18 @@ async def open_breaker(request: Asked, recipient: FromPath[str]) -> Response[wir
     status_code=200,
     opt=changes(wire.Action),
 )
-async def reset_breaker(request: Asked, recipient: FromPath[str]) -> Response[wire.BreakerView]:
+async def reset_breaker(
+    request: Asked, recipient: FromPath[str]
+) -> Response[wire_lane.BreakerView]:
     """Close a breaker."""
     lane = await _act(request, recipient, facade_of(request).actions.reset_breaker)
-    return tagged(wire.show(wire.BreakerView, lane), lane.tag)
+    return tagged(wire.show(wire_lane.BreakerView, lane), lane.tag)
 
 
-def _view(request: Asked, lane: LaneView) -> wire.RecipientView:
-    return wire.recipient(lane, facade_of(request).views.catalog.recipients.get(lane.recipient))
+def _view(request: Asked, lane: LaneView) -> wire_lane.RecipientView:
+    return wire_lane.recipient(
+        lane, facade_of(request).views.catalog.recipients.get(lane.recipient)
+    )
 
 
 async def _act(request: Asked, recipient: str, act: Callable[..., Awaitable[LaneView]]) -> LaneView:

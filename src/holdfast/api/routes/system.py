@@ -27,10 +27,13 @@ async def healthz() -> wire.Health:
 
 @get("/readyz")
 async def readyz(request: Asked) -> wire.Health:
-    """Tell whether the store takes writes: 200, or 503."""
-    if not await facade_of(request).views.ready():
+    """Tell whether messages are accepted: 200 (`ready`, or `spooling`: the store is away), 503."""
+    views = facade_of(request).views
+    if not await views.ready():
         raise Refused(503, "NOT_READY", "the store does not take writes now")
-    return wire.Health("ready", __version__)
+    spool = views.spooling
+    status = "spooling" if spool is not None and spool.on else "ready"
+    return wire.Health(status, __version__)
 
 
 @get("/openapi.json", opt={"hidden": True})

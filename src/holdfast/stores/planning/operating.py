@@ -1,13 +1,14 @@
 """Progress of operations: what a commit came to, counted; the same for every backend."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from holdfast.errors import Conflict
 from holdfast.model.operation import Operation, Outcome, Progress, Result, Tallies
 from holdfast.store import Applied, Batch, Transition
+from holdfast.stores.planning.searching import LAST_ID
 
 CHANGED: Final = "CHANGED"
 """A delivery was skipped because something else changed it in that moment."""
@@ -86,3 +87,25 @@ def _faded(recent: tuple[float, float], outcome: Outcome) -> tuple[float, float]
         return recent
     shrink = min(1.0, WINDOW / (delivered + failed))
     return delivered * shrink, failed * shrink
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which results are asked for: below an id, at most `limit`, of `OPEN`, of some outcomes."""
+
+    below: str | None
+    limit: int
+    opened: bool
+    outcomes: tuple[Outcome, ...]
+
+
+def results(operation_id: str, page: Page) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the lines of `results.sql` that are used, and its values."""
+    given = {"opened": page.opened, "outcomes": bool(page.outcomes)}
+    values: dict[str, Any] = {
+        "id": operation_id,
+        "below": page.below or LAST_ID,
+        "limit": page.limit,
+    }
+    if page.outcomes:
+        values["outcomes"] = list(page.outcomes)
+    return frozenset(name for name, wanted in given.items() if wanted), values

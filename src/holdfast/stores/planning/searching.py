@@ -15,12 +15,15 @@ from holdfast.policy.search import ascii_lower
 
 LAST_ID: Final = "\U0010ffff"
 """Sorts after every id."""
-_FEW: Final = frozenset({"by_id", "by_message"})
+_FEW: Final = frozenset({"by_id", "by_message", "by_parent"})
 """Walks that end after a few rows by themselves."""
 WALKS: Final = (
     ("by_id", frozenset({"id"})),
     ("by_message", frozenset({"message"})),
+    ("by_parent", frozenset({"parent"})),
     ("by_token", frozenset({"token"})),
+    ("by_assignee", frozenset({"assignee", "dead"})),
+    ("by_group", frozenset({"group", "failing"})),
     ("by_dead", frozenset({"dead", "recipient"})),
     ("by_review", frozenset({"dead"})),
     ("by_status", frozenset({"status"})),
@@ -31,17 +34,39 @@ WALKS: Final = (
 )
 """Narrowest first: the walk, and what must be given for it."""
 
-_COVERED: Final = frozenset(
-    {
-        f"{sign}{name}"
-        for sign in ("", "not_")
-        for name in (
-            "id", "recipient", "class", "code", "http", "flow", "step", "account", "attempts",
-            "priority", "created", "scope",
-        )
-    }
+BY_GROUPS: Final = "by_groups"
+"""The walk of a tally: down each group in turn ..."""
+AMONG: Final = {
+    "group": "among",
+    "recipient": "among_recipient",
+    "flow": "among_flow",
+    "step": "among_step",
+    "account": "among_account",
+    "scope": "among_scope",
+}
+"""... or only those of which such a choice holds: what all deliveries of a group have."""
+_AMONG: Final = frozenset(AMONG.values())
+EVERY: Final = "every"
+"""The line of a tally in which every row of a group matches."""
+_ALIKE: Final = (
+    "id", "recipient", "class", "code", "http", "flow", "step", "account", "priority", "created",
+    "scope",
 )  # fmt: skip
-"""What the index of `by_review` has by itself."""
+_FAILING: Final = _AMONG.union(
+    f"{sign}{name}" for sign in ("", "not_") for name in (*_ALIKE, "status", "group", "value")
+)
+_COVERED: Final = {
+    "by_review": frozenset(
+        f"{sign}{name}" for sign in ("", "not_") for name in (*_ALIKE, "attempts")
+    ),
+    "by_group": _FAILING,
+    BY_GROUPS: _FAILING,
+}
+"""What the index of a walk has by itself."""
+_DEAD: Final = frozenset({"by_dead", "by_review", "by_assignee"})
+"""Walks over dead ones only."""
+FAILING: Final = frozenset({Status.PENDING, Status.DEAD})
+"""Where a delivery of a group stands."""
 _CHEAP: Final = 20
 """So many rows of an index alone cost as much as one that must be fetched, or less."""
 
@@ -77,10 +102,25 @@ def plan(search: Search) -> Plan:
     where = search.where
     drivers = _drivers(where)
     walk, needs = next(each for each in WALKS if each[1] <= drivers.keys())
+    return _plan(search, walk, needs, drivers)
+
+
+def grouped(search: Search) -> Plan:
+    """Return how the failing deliveries of each group are counted that match."""
+    return _plan(search, BY_GROUPS, frozenset(), {})
+
+
+def grouped_look(search: Search, plan: Plan) -> int:
+    """Return how many rows of each group are looked at."""
+    return search.look if plan.covered else max(1, search.look // _CHEAP)
+
+
+def _plan(search: Search, walk: str, needs: frozenset[str], drivers: Values) -> Plan:
+    where = search.where
     rest: Values = {}
     for choice in where.choices:
         if not _driven(choice, walk, needs):
-            rest[_name(choice)] = list(choice.words)
+            rest[_line(choice, walk)] = list(choice.words)
     for span in where.spans:
         rest[_name(span)] = None
     if where.texts:
@@ -88,7 +128,7 @@ def plan(search: Search) -> Plan:
     if tokens := _tokens(where, drivers["token"] if walk == "by_token" else None):
         rest["tokens"] = tokens
     if search.account is not None:
-        rest["scope"] = search.account
+        rest[AMONG["scope"] if walk == BY_GROUPS else "scope"] = search.account
     values = {
         **rest,
         **_ends(where.spans),
@@ -98,8 +138,9 @@ def plan(search: Search) -> Plan:
         "floor": search.floor or "",
     }
     table = "by_token" if walk == "by_token" else "deliveries"
-    covered = not rest or (walk == "by_review" and rest.keys() <= _COVERED)
-    return Plan(walk, frozenset({walk, table, *rest}), values, not rest, covered)
+    covered = rest.keys() <= _COVERED.get(walk, frozenset())
+    whole = rest.keys() <= _AMONG
+    return Plan(walk, frozenset({walk, table, *rest}), values, whole, covered)
 
 
 def page_look(search: Search, plan: Plan) -> int:
@@ -121,6 +162,12 @@ def _name(term: Choice | Span) -> str:
     return f"not_{term.field}" if term.negated else term.field
 
 
+def _line(choice: Choice, walk: str) -> str:
+    """Return the line that a choice asks for; of a tally it may say which groups are walked."""
+    name = _name(choice)
+    return AMONG.get(name, name) if walk == BY_GROUPS else name
+
+
 def _drivers(where: Predicate) -> Values:
     """Return what a walk may be driven by: single words, and few ids."""
     given: Values = {}
@@ -129,8 +176,10 @@ def _drivers(where: Predicate) -> Values:
             continue
         if choice.field in {"id", "message"}:
             given[choice.field] = list(choice.words)
-        elif len(choice.words) == 1:
-            given[choice.field] = choice.words[0]
+        elif choice.field == "status" and FAILING.issuperset(choice.words):
+            given["failing"] = True
+        if len(choice.words) == 1 and choice.words[0]:  # "" stands for none at all
+            given.setdefault(choice.field, choice.words[0])
     if given.get("status") == Status.DEAD:
         given["dead"] = True
     if given.get("status") == Status.DELIVERED:
@@ -145,8 +194,12 @@ def _driver(walk: str) -> str:
 
 def _driven(choice: Choice, walk: str, needs: frozenset[str]) -> bool:
     """Tell whether the walk itself sees to a choice."""
-    dead = walk in {"by_dead", "by_review"} and choice.field == "status"
-    return not choice.negated and (choice.field in needs or dead)
+    status = choice.field == "status" and not choice.negated
+    if status and walk in _DEAD:
+        return True
+    if status and walk in {"by_group", BY_GROUPS}:
+        return FAILING.issubset(choice.words)
+    return not choice.negated and choice.field in needs
 
 
 def _tokens(where: Predicate, driver: bytes | None) -> list[tuple[int, bytes]]:

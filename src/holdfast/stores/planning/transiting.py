@@ -5,10 +5,11 @@ from typing import Final
 
 import msgspec
 
-from holdfast.errors import StoreError
+from holdfast.errors import Conflict, StoreError
 from holdfast.model.attempt import Attempt, Result
 from holdfast.model.delivery import TRANSITIONS, Delivery, Status, Verb
-from holdfast.store import Applied, Note, Transition
+from holdfast.model.group import Sighting
+from holdfast.store import UNSEEN, Applied, Note, Transition
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import MOVING, RELEASING, Followers, Row
 
@@ -121,6 +122,17 @@ def _succeeded(transition: Transition) -> bool:
     return transition.attempt is not None and transition.attempt.outcome is Result.SUCCESS
 
 
+def check_all(transitions: Sequence[Transition], answers: Sequence[Applied]) -> None:
+    """Refuse a strict batch of which one change is refused.
+
+    Raises:
+        Conflict: one is.
+    """
+    for each, answer in zip(transitions, answers, strict=True):
+        if not answer.applied:
+            raise Conflict(f"delivery {each.after.id} has changed meanwhile")
+
+
 class Plan:
     """What transitions that do not touch each other come to.
 
@@ -128,8 +140,10 @@ class Plan:
         changed: deliveries to write.
         ranked: rows with the priority that they get, besides what `changed` says.
         proven: deliveries that become delivered.
+        doubted: rows, with their revisions, of deliveries that may have been received.
         attempts: tries to append, each with its excerpt.
         notes: audit lines to append.
+        sightings: failures to count in their groups.
         followers: what happens to followers.
     """
 
@@ -137,8 +151,10 @@ class Plan:
         self.changed: list[Changed] = []
         self.ranked: list[tuple[Row, int]] = []
         self.proven: list[Proven] = []
+        self.doubted: list[tuple[Row, int]] = []
         self.attempts: list[tuple[Attempt, bytes | None]] = []
         self.notes: list[Note] = []
+        self.sightings: list[Sighting] = []
         self.followers = followers
         self._known = known
         self._tally = tally
@@ -178,6 +194,8 @@ class Plan:
             self.attempts.append((transition.attempt, transition.excerpt))
         if transition.note is not None:
             self.notes.append(transition.note)
+        if transition.sighting is not None:
+            self.sightings.append(transition.sighting)
         if not after.followed:
             return _APPLIED
         woken = () if before == status else self._affected(transition)
@@ -196,9 +214,21 @@ class Plan:
             return self._answered(transition, known)
         stale = msgspec.structs.replace(attempt, stale=True)
         self.attempts.append((stale, transition.excerpt))
-        if state is None or not _succeeded(transition):
+        if transition.sighting is not None:
+            self.sightings.append(transition.sighting)
+        if state is None:
             return _REFUSED
-        return self._prove(transition.after, state)
+        if _succeeded(transition):
+            return self._prove(transition.after, state)
+        # Of who has lost its lanes nothing but a success counts: the take-over has left its doubt.
+        if transition.after.in_doubt and transition.revision != UNSEEN:
+            self._doubt(state)
+        return _REFUSED
+
+    def _doubt(self, state: State) -> None:
+        _, row, revision, before, _, _ = state
+        if before is not Status.DELIVERED:
+            self.doubted.append((row, revision))
 
     def _repeated(self, transition: Transition) -> Applied:
         """Answer for a change without attempt that may be the one that is stored."""

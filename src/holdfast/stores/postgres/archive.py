@@ -17,7 +17,16 @@ from holdfast.errors import Conflict, StoreError, StoreMismatch
 from holdfast.model.archive import Archive, Told
 from holdfast.store import Note
 from holdfast.stores import rows
-from holdfast.stores.archive import EPOCHS, HOLDING, Holding, checked, draft, sealed
+from holdfast.stores.archive import (
+    EPOCHS,
+    HOLDING,
+    PAUSED,
+    Holding,
+    checked,
+    draft,
+    sealed,
+    told_of,
+)
 from holdfast.stores.postgres import opening
 from holdfast.stores.postgres.partitions import existing
 from holdfast.stores.postgres.sql import change, columns, migrations, one, row
@@ -123,7 +132,9 @@ async def restore(connection: asyncpg.Connection, path: Path, note: Note, told: 
             await opening.migrate(connection, told=told)
             after = manifest.newest + TRANSACTIONS
             await one(connection, "begin_anew", epoch=manifest.epoch + EPOCHS, after=after)
-            line = columns(Note.__struct_fields__, [rows.note_row(note)])
+            paused = await change(connection, "pause_operations", why=PAUSED)
+            lines = [rows.note_row(each) for each in told_of(note, paused)]
+            line = columns(Note.__struct_fields__, lines)
             await change(connection, "append_notes", **line)
             holding = HOLDING.decode(await one(connection, "holding"))
             holding.check(str(path))

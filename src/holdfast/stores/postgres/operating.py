@@ -8,6 +8,7 @@ from holdfast.model.operation import Operation, Result
 from holdfast.store import Applied, Batch
 from holdfast.stores import rows
 from holdfast.stores.planning import operating as planning
+from holdfast.stores.planning.operating import Page
 from holdfast.stores.planning.searching import LAST_ID
 from holdfast.stores.postgres.sql import Part, columns, one
 
@@ -53,15 +54,7 @@ async def operation(connection: asyncpg.Connection, operation_id: str) -> Operat
     return None if text is None else rows.operation(text)
 
 
-async def results(
-    connection: asyncpg.Connection,
-    operation_id: str,
-    *,
-    below: str | None,
-    limit: int,
-    opened: bool,
-) -> list[Result]:
+async def results(connection: asyncpg.Connection, operation_id: str, *, page: Page) -> list[Result]:
     """Return results, newest delivery first."""
-    lines = {"opened"} if opened else ()
-    values = {"id": operation_id, "below": below or LAST_ID, "limit": limit}
+    lines, values = planning.results(operation_id, page)
     return rows.results(await one(connection, "results", lines, **values))

@@ -2,16 +2,23 @@
 
 import asyncpg
 
+from holdfast.model.group import BUCKET_MS
 from holdfast.stores.planning.stamping import STAMP_MS
 from holdfast.stores.postgres.partitions import DAY_MS, Days
-from holdfast.stores.postgres.sql import change, one
+from holdfast.stores.postgres.sql import change, one, row
 
 
-async def candidates(
-    connection: asyncpg.Connection, kind: str, before: int, limit: int
-) -> list[str]:
-    """Return messages of which `payloads` or `rows` may go; on a reader's connection."""
-    return await one(connection, f"prunable_{kind}", before=before, limit=limit) or []
+async def payloads(
+    connection: asyncpg.Connection, before: int, start: int, limit: int
+) -> tuple[list[str], int | None]:
+    """Return messages accepted since `start` whose payload may go, and when the last one came."""
+    found = await row(connection, "prunable_payloads", before=before, start=start, limit=limit)
+    return ([], None) if found is None else (found[0] or [], found[1])
+
+
+async def rows(connection: asyncpg.Connection, before: int, limit: int) -> list[str]:
+    """Return messages that may go."""
+    return await one(connection, "prunable_rows", before=before, limit=limit) or []
 
 
 async def prune_payloads(connection: asyncpg.Connection, ids: list[str], before: int) -> int:
@@ -35,6 +42,12 @@ async def prune_events(connection: asyncpg.Connection, days: Days, before: int) 
 async def prune_keys(connection: asyncpg.Connection, before: int, limit: int) -> int:
     """Forget old keys."""
     return await change(connection, "prune_keys", before=before, limit=limit)
+
+
+async def prune_groups(connection: asyncpg.Connection, before: int) -> None:
+    """Forget groups that have nothing failing any more, and when they failed long ago."""
+    await change(connection, "prune_groups", before=before)
+    await change(connection, "prune_buckets", before=before // BUCKET_MS)
 
 
 async def prune_operations(connection: asyncpg.Connection, before: int, limit: int) -> int:

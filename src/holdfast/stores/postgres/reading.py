@@ -1,18 +1,21 @@
 """Queries; each is one statement and sees one consistent state."""
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import msgspec
 
 from holdfast.errors import InvalidInput
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note, Space
+from holdfast.shelf import Later, Space
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Lines
 from holdfast.stores import rows
+from holdfast.stores.planning import auditing
 from holdfast.stores.postgres.sql import one, row
 
 _STEPS: Final = msgspec.json.Decoder(list[Step])
@@ -79,23 +82,10 @@ async def counts(connection: asyncpg.Connection) -> dict[str, Counts]:
 
 async def events(connection: asyncpg.Connection, query: EventQuery) -> list[Event]:
     """Return retry events with their snapshots."""
-    names = ("start", "end", "delivery_id", "recipient")
-    given: dict[str, Any] = {
-        name: value for name in names if (value := getattr(query, name)) is not None
-    }
-    filters = {*given, "backward" if query.after is None else "forward"}
+    values, lines = auditing.events(query)
     if query.delivery_id is None:
-        filters.add("settled")
-    text = await one(
-        connection,
-        "events",
-        filters,
-        after=query.after or 0,
-        before=NEVER if query.before is None else query.before,
-        limit=query.limit,
-        **given,
-    )
-    return rows.events(text)
+        lines.add("settled")
+    return rows.events(await one(connection, "events", lines, **values))
 
 
 async def trail(connection: asyncpg.Connection, after: int, limit: int) -> list[Step]:
@@ -108,10 +98,13 @@ async def last_position(connection: asyncpg.Connection) -> int:
     return int(await one(connection, "last_position"))
 
 
-async def notes(connection: asyncpg.Connection, subject: str | None, limit: int) -> list[Note]:
-    """Return audit lines, newest first."""
-    given = {} if subject is None else {"subject": subject}
-    return rows.notes(await one(connection, "notes", given, limit=limit, **given))
+async def lines(connection: asyncpg.Connection, query: LineQuery) -> Lines:
+    """Return a page of audit lines by time."""
+    values = auditing.values(query)
+    found = await row(connection, "lines", auditing.filters(query), **values)
+    assert found is not None  # noqa: S101  # a SELECT without FROM has one row
+    text, number, last = found
+    return auditing.page(query, rows.lines(text), number, rows.place(last))
 
 
 async def lane_states(

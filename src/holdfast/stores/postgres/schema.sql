@@ -36,7 +36,8 @@ CREATE TABLE holdfast.workers (
     leaving boolean NOT NULL DEFAULT false,
     started_at bigint NOT NULL,
     lease_until bigint NOT NULL,
-    open_slots integer NOT NULL DEFAULT 0
+    open_slots integer NOT NULL DEFAULT 0,
+    configuration integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 CREATE TABLE holdfast.messages (
@@ -110,6 +111,11 @@ CREATE TABLE holdfast.deliveries (
         CASE WHEN priority >= 7 THEN 0 WHEN priority >= 3 THEN 2 ELSE 4 END
         + CASE WHEN attempt > 0 THEN 1 ELSE 0 END
     ) STORED,
+    value double precision NOT NULL DEFAULT 0,
+    parent text COLLATE "C",
+    fingerprint text COLLATE "C",
+    assignee text COLLATE "C",
+    cause text COLLATE "C",
     CHECK ((status = 'pending') = (ended_at = 0))
 ) WITH (
     -- Every row changes at least once, and what waits longest stands at the front of an index
@@ -138,6 +144,22 @@ CREATE INDEX deliveries_review ON holdfast.deliveries (
     id, status, recipient, failure_class, code, http_status, flow, step, account, attempts,
     priority, created_at
 ) WHERE status = 'dead';
+-- Failing deliveries by group; it answers by itself how many there are and what they are worth.
+CREATE INDEX deliveries_group ON holdfast.deliveries (
+    fingerprint, id, status, value, recipient, failure_class, code, http_status, flow, step,
+    account, priority, created_at
+) WHERE fingerprint IS NOT NULL AND status IN ('pending', 'dead');
+-- Few are assigned to somebody, and few took the place of another.
+CREATE INDEX deliveries_assignee ON holdfast.deliveries (assignee, id)
+WHERE assignee IS NOT NULL AND status = 'dead';
+CREATE INDEX deliveries_parent ON holdfast.deliveries (parent, id) WHERE parent IS NOT NULL;
+-- Deliveries that fail, the most urgent first, of all accounts and of one; what arrives at once is
+-- never in them.
+CREATE INDEX deliveries_failing ON holdfast.deliveries (priority, id, status, fingerprint)
+WHERE status = 'dead' OR (status = 'pending' AND fingerprint IS NOT NULL);
+CREATE INDEX deliveries_failing_account ON holdfast.deliveries (
+    account, priority, id, status, fingerprint
+) WHERE status = 'dead' OR (status = 'pending' AND fingerprint IS NOT NULL);
 
 -- Search fields of payloads, as keyed digests of account, field and value; they go with the payload.
 CREATE TABLE holdfast.search_tokens (
@@ -216,7 +238,8 @@ CREATE TABLE holdfast.counters (
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- Equal lines are one line: a batch that is committed again must not write them twice. Texts may
--- be longer than an index takes, hence the digest.
+-- be longer than an index takes, hence the digest. `account` is whose a line is ('': of no single
+-- one), `number` and `hash` are its place in the chain.
 CREATE TABLE holdfast.notes (
     place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at bigint NOT NULL,
@@ -228,8 +251,15 @@ CREATE TABLE holdfast.notes (
     digest text NOT NULL GENERATED ALWAYS AS (
         md5(actor || chr(31) || action || chr(31) || reason || chr(31) || detail)
     ) STORED,
+    account text COLLATE "C" NOT NULL DEFAULT '',
+    number bigint,
+    hash bytea,
     UNIQUE (subject, at, digest)
 );
+
+CREATE UNIQUE INDEX notes_number ON holdfast.notes (number) WHERE number IS NOT NULL;
+CREATE INDEX notes_unsealed ON holdfast.notes (place) WHERE number IS NULL;
+CREATE INDEX notes_at ON holdfast.notes (at, place);
 
 CREATE TABLE holdfast.documents (
     name text COLLATE "C" PRIMARY KEY,
@@ -239,15 +269,15 @@ CREATE TABLE holdfast.documents (
 );
 
 -- Rows as JSON arrays in the field order of `model.delivery.Delivery` and `model.message.Message`.
-CREATE VIEW holdfast.delivery_rows AS
+CREATE VIEW holdfast.delivery_bodies AS
 SELECT
     id,
     json_build_array(
         id, message_id, account, flow, step, recipient, priority, predecessor, followed,
-        expires_at, created_at, status, due_at, revision, generation, attempt, counted, attempts,
-        active_ms, last_delay_ms, first_attempt_at, in_doubt, crashes, hold_gate, code,
-        failure_class, http_status, reason, original_event_id, endpoint, policy, updated_at,
-        ended_at
+        expires_at, created_at, value, parent, status, due_at, revision, generation, attempt,
+        counted, attempts, active_ms, last_delay_ms, first_attempt_at, in_doubt, crashes,
+        hold_gate, code, failure_class, http_status, reason, original_event_id, endpoint, policy,
+        fingerprint, assignee, cause, updated_at, ended_at
     ) AS body
 FROM holdfast.deliveries;
 
@@ -508,3 +538,78 @@ CREATE TABLE holdfast.operation_results (
 
 CREATE INDEX operation_results_open ON holdfast.operation_results (operation_id, delivery_id)
 WHERE outcome IN ('done', 'released');
+
+-- Failure groups: what failed the same way. The engine counts what it sees (`planning/grouping.py`);
+-- people own, resolve, ignore and judge.
+CREATE TABLE holdfast.failure_groups (
+    id text COLLATE "C" PRIMARY KEY,
+    account text COLLATE "C" NOT NULL,
+    flow text COLLATE "C" NOT NULL,
+    step text COLLATE "C" NOT NULL,
+    recipient text COLLATE "C" NOT NULL,
+    failure_class text COLLATE "C" NOT NULL,
+    code text COLLATE "C" NOT NULL,
+    template text COLLATE "C" NOT NULL,
+    first_at bigint NOT NULL,
+    last_at bigint NOT NULL,
+    failures bigint NOT NULL CHECK (failures > 0),
+    revision bigint NOT NULL DEFAULT 0 CHECK (revision >= 0),
+    status text COLLATE "C" NOT NULL DEFAULT 'open' CHECK (
+        status IN ('open', 'resolved', 'ignored', 'regressed')
+    ),
+    owner text COLLATE "C",
+    until bigint NOT NULL DEFAULT 0,
+    ceiling bigint NOT NULL DEFAULT 0,
+    resolved_at bigint NOT NULL DEFAULT 0,
+    regressed_at bigint NOT NULL DEFAULT 0,
+    told boolean NOT NULL DEFAULT true,
+    changed_at bigint NOT NULL DEFAULT 0,
+    changed_by text COLLATE "C",
+    why text COLLATE "C",
+    nature text COLLATE "C" CHECK (nature IN ('temporary', 'permanent')),
+    judged_at bigint NOT NULL DEFAULT 0,
+    judged_by text COLLATE "C"
+);
+
+CREATE INDEX failure_groups_untold ON holdfast.failure_groups (id) WHERE NOT told;
+CREATE INDEX failure_groups_judged ON holdfast.failure_groups (id) WHERE nature IS NOT NULL;
+-- Groups by when they were new or came back: of all accounts, and of one.
+CREATE INDEX failure_groups_alert ON holdfast.failure_groups (greatest(first_at, regressed_at), id)
+WHERE status <> 'resolved';
+CREATE INDEX failure_groups_account ON holdfast.failure_groups (
+    account, greatest(first_at, regressed_at), id
+) WHERE status <> 'resolved';
+
+-- How many tries of a group failed in each ten minutes.
+CREATE TABLE holdfast.failure_buckets (
+    group_id text COLLATE "C" NOT NULL,
+    bucket bigint NOT NULL,
+    failures bigint NOT NULL CHECK (failures > 0),
+    PRIMARY KEY (group_id, bucket)
+);
+
+CREATE INDEX failure_buckets_bucket ON holdfast.failure_buckets (bucket);
+
+-- Rows as JSON arrays in the field order of `model.group.Group`.
+CREATE VIEW holdfast.group_rows AS
+SELECT
+    id, last_at, told,
+    json_build_array(
+        id, account, flow, step, recipient, failure_class, code, template, first_at, last_at, failures,
+        revision, status, owner, until, ceiling, resolved_at, regressed_at, told, changed_at,
+        changed_by, why, nature, judged_at, judged_by
+    ) AS body,
+    nature
+FROM holdfast.failure_groups;
+-- Users, tokens, sessions and elevations, as JSON.
+CREATE TABLE holdfast.access_records (
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
+    body json NOT NULL,
+    until bigint NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+
+CREATE INDEX access_records_until ON holdfast.access_records (until)
+WHERE until < 9007199254740991;

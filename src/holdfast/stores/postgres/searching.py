@@ -36,6 +36,12 @@ async def _floor(connection: asyncpg.Connection, plan: planning.Plan, look: int)
     return found
 
 
+def token_values(plan: planning.Plan) -> dict[str, list[Any]]:
+    """Return the tokens as two columns."""
+    tokens = plan.values.get("tokens", ())
+    return {"places": [place for place, _ in tokens], "tokens": [token for _, token in tokens]}
+
+
 async def _asked(
     connection: asyncpg.Connection,
     plan: planning.Plan,
@@ -50,7 +56,6 @@ async def _asked(
         "look": look,
         "limit": limit,
         "floor": floor or plan.values["floor"],
-        "places": [place for place, _ in plan.values.get("tokens", ())],
-        "tokens": [token for _, token in plan.values.get("tokens", ())],
+        **token_values(plan),
     }
     return await one(connection, "search", plan.lines | {what}, **values)

@@ -21,6 +21,8 @@ COMMAND_S: Final = 20.0
 """A statement that takes longer is given up, with its connection: the server may be gone."""
 FIRST_DELAY_MS: Final = 50.0
 LAST_DELAY_MS: Final = 2_000.0
+_SYNC_WAIT: Final = "SyncRepWaitForLSN"
+_GAVE_UP: Final = "the wait for its standby was cancelled"
 
 _AWAY: Final = (
     asyncpg.PostgresConnectionError,
@@ -105,6 +107,8 @@ class Session:
         self._address = address
         self._backoff = backoff
         self._connection: asyncpg.Connection | None = None
+        self._alone = False
+        """The server has committed without its standby, which it says in a warning only."""
         self._lock = asyncio.Lock()
 
     @property
@@ -123,9 +127,13 @@ class Session:
         """
         async with self._lock:
             connection = await self._open()
+            self._alone = False
             try:
                 with translated(self._address.label):
-                    return await work(connection)
+                    done = await work(connection)
+                    if self._alone:
+                        raise TimeoutError(_GAVE_UP)
+                    return done
             except StoreAway:
                 connection.terminate()
                 raise
@@ -150,8 +158,19 @@ class Session:
             except StoreError as error:
                 self._backoff.failed(str(error))
                 raise
+            self._connection.add_log_listener(self._warned)
             self._backoff.succeeded()
         return self._connection
+
+    def _warned(self, connection: object, message: asyncpg.PostgresLogMessage) -> None:
+        """Hear that a commit did not wait for the standby: a fail-over could still lose it.
+
+        That happens when the statement is cancelled, by a person or `statement_timeout`. The text
+        is in the server's language, the name of its function is not.
+        """
+        del connection
+        if getattr(message, "server_source_function", "") == _SYNC_WAIT:
+            self._alone = True
 
 
 async def connect(
@@ -199,6 +218,9 @@ _SETTINGS: Final = {
     # Every query has its index. Without this a statement that was planned on empty tables would
     # go on scanning them when they are large.
     "enable_seqscan": "off",
+    # The default prices a row of an index as a turn of a disk, and a walk through every pending
+    # delivery then seems cheaper than the index of one lane.
+    "random_page_cost": "1.1",
     "jit": "off",
     # A worker that hangs, or whose machine is gone, keeps no transaction open for long: others wait
     # for it before they take its lanes.

@@ -10,14 +10,20 @@ from asyncpg import Connection
 
 from holdfast.clock import Clock, SystemClock
 from holdfast.errors import Conflict
+from holdfast.model.access import Record
+from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.archive import Archive, Told
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import EventSums, LineQuery
 from holdfast.model.delivery import Delivery
+from holdfast.model.group import Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
-from holdfast.model.operation import Operation, Result
+from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Order, Ownership, Survey, Worker
+from holdfast.people import Seal
+from holdfast.shelf import Later, Space
 from holdfast.store import (
     Batch,
     Committed,
@@ -25,19 +31,24 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Later,
+    Line,
+    Lines,
     Note,
     Pruned,
     Retention,
-    Space,
 )
+from holdfast.stores.planning.looking import Look
+from holdfast.stores.planning.operating import Page
 from holdfast.stores.postgres import (
     archive,
+    grouping,
     leases,
     opening,
     operating,
+    people,
     pruning,
     reading,
+    reindexing,
     searching,
 )
 from holdfast.stores.postgres.address import Address
@@ -61,6 +72,9 @@ LONG_S: Final = 86_400.0
 KEEPER_S: Final = 600.0
 """What may go is looked up in tables that may be large; nobody waits for it."""
 
+REBUILD_MS: Final = 3_600_000
+"""So often it is looked for indexes that have become loose."""
+
 
 class PostgresStore:
     """The store for several machines; made by `open`.
@@ -81,6 +95,8 @@ class PostgresStore:
         self._leases = Session(address, Backoff(clock), command_s=LEASE_S)
         self._listener = Listener(address, clock)
         self._days = Days()
+        self._look = Look()
+        self._rebuilt_at = 0
         self._commits = Writer(self._days)
         self._writing: set[asyncio.Future[object]] = set()
 
@@ -110,6 +126,15 @@ class PostgresStore:
             StoreAway: the server cannot be reached.
         """
         return (await _alone(address, opening.schema)).version
+
+    @staticmethod
+    async def replicated(address: Address) -> bool:
+        """Tell whether what is answered is on a standby's disk, too, as the server is set up.
+
+        Raises:
+            StoreAway: the server cannot be reached.
+        """
+        return bool(await _alone(address, lambda connection: one(connection, "replicated")))
 
     @staticmethod
     async def migrate(address: Address, *, post: bool, told: Told) -> list[opening.Step]:
@@ -190,11 +215,13 @@ class PostgresStore:
         return await self._read(reading.counts)
 
     async def prune(self, now: int, retention: Retention) -> Pruned:
-        """Remove what may go; events go by whole days (UTC), however many they are."""
-        del now  # the instants of `retention` say it all
+        """Remove what may go; events go by whole days (UTC), however many they are.
+
+        Once an hour indexes are rebuilt that have become loose.
+        """
         limit = retention.limit
-        payloads = await self._prune("payloads", retention.payloads, limit)
-        gone_rows = await self._prune("rows", retention.rows, limit)
+        payloads = await self._prune_payloads(retention.payloads, limit)
+        gone_rows = await self._prune_rows(retention.rows, limit)
         gone_events = gone_keys = gone_operations = 0
         if retention.rows:
             gone_operations = await self._written(
@@ -204,10 +231,14 @@ class PostgresStore:
             gone_events = await self._keeper.run(
                 partial(pruning.prune_events, days=self._days, before=retention.events)
             )
+            await self._written(partial(pruning.prune_groups, before=retention.events))
         if retention.keys:
             gone_keys = await self._written(
                 partial(pruning.prune_keys, before=retention.keys, limit=limit)
             )
+        if now >= self._rebuilt_at + REBUILD_MS:
+            self._rebuilt_at = now
+            await self._keeper.run(reindexing.rebuild)
         return Pruned(payloads, gone_rows, gone_events, gone_keys, gone_operations)
 
     async def space(self) -> Space:
@@ -288,9 +319,30 @@ class PostgresStore:
         """Return the position up to which `trail` shows everything."""
         return await self._read(reading.last_position)
 
+    async def unsealed(self, limit: int) -> list[Line]:
+        """Return audit lines that are not in the chain, in the order in which they were written."""
+        return await self._read(partial(people.unsealed, limit=limit))
+
+    async def sealed(self, after: int, limit: int) -> list[Line]:
+        """Return audit lines of the chain after a number, in order."""
+        return await self._read(partial(people.sealed, after=after, limit=limit))
+
+    async def summed(self, after: int, until: int, limit: int) -> EventSums:
+        """Return sums of the first retry events after a position, none beyond another."""
+        return await self._read(partial(people.summed, after=after, until=until, limit=limit))
+
+    async def seal(self, seal: Seal) -> None:
+        """Give audit lines their places, remove old ones, keep the state: all at once."""
+        await self._written(partial(people.seal, seal=seal))
+
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
-        return await self._read(partial(reading.notes, subject=subject, limit=limit))
+        """Return audit lines about something, newest first; None: about anything."""
+        found = await self.lines(LineQuery(subject=subject, limit=limit))
+        return [line.note for line in found.lines]
+
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time."""
+        return await self._read(partial(reading.lines, query=query))
 
     # Operations
 
@@ -306,19 +358,76 @@ class PostgresStore:
         return await self._read(partial(operating.operation, operation_id=operation_id))
 
     async def results(
-        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+        self,
+        operation_id: str,
+        *,
+        below: str | None = None,
+        limit: int,
+        opened: bool = False,
+        outcomes: Collection[Outcome] = (),
     ) -> list[Result]:
-        """Return results, newest delivery first, below an id; `opened`: only of `OPEN`."""
-        read = partial(
-            operating.results,
-            operation_id=operation_id,
-            below=below,
-            limit=limit,
-            opened=opened,
-        )
+        """Return results, newest delivery first, below an id; only of `OPEN`, or of some."""
+        page = Page(below, limit, opened, tuple(outcomes))
+        read = partial(operating.results, operation_id=operation_id, page=page)
         return await self._read(read)
 
+    # Groups
+
+    async def tallies(self, search: Search) -> list[Counted]:
+        """Return the groups that were seen last, each with its failing deliveries that match."""
+        return await self._read(partial(grouping.tallies, search=search))
+
+    async def groups(self, ids: Collection[str]) -> list[Group]:
+        """Return these groups."""
+        return await self._read(partial(grouping.groups, ids=ids))
+
+    async def returned(self) -> list[Group]:
+        """Return groups that came back after they were resolved, of which nobody was told."""
+        return await self._read(grouping.returned)
+
+    async def judged(self) -> list[Group]:
+        """Return groups whose failures a person judged."""
+        return await self._read(grouping.judged)
+
+    async def failures(
+        self, ids: Collection[str], first: int, width: int
+    ) -> dict[str, dict[int, int]]:
+        """Return how many tries of each group failed, by time."""
+        return await self._read(partial(grouping.failures, ids=ids, first=first, width=width))
+
+    async def alerts(self, query: AlertQuery) -> Alerted:
+        """Return the groups that were new or came back last, the newest first."""
+        return await self._read(partial(grouping.alerts, query=query))
+
+    async def critical(self, query: CriticalQuery) -> Critical:
+        """Return failing deliveries, by priority and id, the highest first, and their number."""
+        return await self._read(partial(grouping.critical, query=query))
+
+    async def assignees(self, account: str | None, limit: int) -> list[Held]:
+        """Return who looks at dead deliveries, by name."""
+        return await self._read(partial(grouping.assignees, account=account, limit=limit))
+
     # Registry
+
+    async def record(self, kind: str, key: str) -> Record | None:
+        """Return one record."""
+        return await self._read(partial(people.record, kind=kind, key=key))
+
+    async def records(self, kind: str, after: str, limit: int) -> list[Record]:
+        """Return records of a kind by key, after a key."""
+        return await self._read(partial(people.records, kind=kind, after=after, limit=limit))
+
+    async def keep(self, record: Record | None, note: Note | None) -> None:
+        """Write a record and the audit line of it, both or none."""
+        await self._written(partial(people.keep, record=record, note=note))
+
+    async def forget(self, kind: str, key: str) -> None:
+        """Remove a record, if it is there."""
+        await self._written(partial(people.forget, kind=kind, key=key))
+
+    async def forget_old(self, now: int, limit: int) -> int:
+        """Remove records whose `until` has passed; return their number."""
+        return await self._written(partial(people.forget_old, now=now, limit=limit))
 
     async def document(self, name: str) -> tuple[int, bytes] | None:
         """Return (version, body), or None."""
@@ -355,16 +464,21 @@ class PostgresStore:
         task.add_done_callback(self._writing.discard)
         return await asyncio.shield(task)
 
-    async def _prune(self, kind: str, before: int, limit: int) -> int:
+    async def _prune_payloads(self, before: int, limit: int) -> int:
         if not before:
             return 0
-        ids = await self._keeper.run(
-            partial(pruning.candidates, kind=kind, before=before, limit=limit)
-        )
-        if not ids:
+        read = partial(pruning.payloads, before=before, start=self._look.start(before), limit=limit)
+        ids, at = await self._keeper.run(read)
+        self._look.ended(before, at if len(ids) == limit else None)
+        remove = partial(pruning.prune_payloads, ids=ids, before=before)
+        return await self._written(remove) if ids else 0
+
+    async def _prune_rows(self, before: int, limit: int) -> int:
+        if not before:
             return 0
-        remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows
-        return await self._written(partial(remove, ids=ids, before=before))
+        ids = await self._keeper.run(partial(pruning.rows, before=before, limit=limit))
+        remove = partial(pruning.prune_rows, ids=ids, before=before)
+        return await self._written(remove) if ids else 0
 
 
 async def _alone(address: Address, work: Callable[[Connection], Awaitable[T]]) -> T:

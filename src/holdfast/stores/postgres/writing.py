@@ -16,7 +16,7 @@ from holdfast.stores.planning import accepting, transiting
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import CHAIN, Followers
 from holdfast.stores.planning.stamping import Stamps
-from holdfast.stores.postgres import operating, sql
+from holdfast.stores.postgres import grouping, operating, sql
 from holdfast.stores.postgres.leases import lost
 from holdfast.stores.postgres.partitions import Days
 from holdfast.stores.postgres.sql import Part, columns
@@ -30,6 +30,7 @@ _DELIVERY: Final = (*Delivery.__struct_fields__, "ordinal")
 _MESSAGE: Final = Message.__struct_fields__
 _CHANGE: Final = ("id", "seen", *rows.MOVED, "priority")
 _PROOF: Final = ("id", "seen", "http_status")
+_DOUBT: Final = ("id", "seen")
 _ATTEMPT: Final = (
     "event_id",
     "delivery_id",
@@ -141,6 +142,8 @@ class Writer:
         known = await _known(connection, batch.transitions, sight.states)
         plan = transiting.Plan(known, sight.followers, tally)
         applied = plan.take(batch.transitions)
+        if batch.strict:
+            transiting.check_all(batch.transitions, applied)
         operation, progress = operating.written(batch, applied)
         if first + len(plan.attempts) > NUMBERS:
             raise StoreError(f"a batch has {len(plan.attempts)} events; the most are {NUMBERS}")
@@ -150,6 +153,8 @@ class Writer:
             *_accepted(fresh),
             *_changed(plan, batch.now),
             *_appended(plan.attempts, first),
+            *grouping.counted(plan.sightings),
+            *grouping.written(batch.group),
             *_counted(tally),
             *_kept(batch, notes, used),
             *progress,
@@ -179,6 +184,7 @@ async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
         parts += [Part("known_ids", own), Part("known_keys", keys)]
         parts += [Part("message_deliveries", own | keys)]
     parts += operating.looked(batch)
+    parts += grouping.looked(batch.group)
     if batch.transitions:
         ids = [each.after.id for each in batch.transitions]
         parts.append(Part("delivery_states", {"ids": ids}))
@@ -189,6 +195,7 @@ async def _look(connection: asyncpg.Connection, batch: Batch) -> Sight:
     if found["epoch"] != batch.epoch:
         raise lost(batch.epoch)
     operating.check(batch, found.get("operation_revision", 0))
+    grouping.check(batch.group, found.get("group_revision"))
     return Sight(
         accepting.Known(
             _IDS.decode(found.get("known_ids", "[]")),
@@ -267,6 +274,9 @@ def _changed(plan: transiting.Plan, now: int) -> list[Part]:
         proofs = [(each.row, each.revision, each.http_status) for each in plan.proven]
         values: dict[str, Any] = {"now": now, **columns(_PROOF, proofs)}
         parts.append(Part("prove_deliveries", values, len(proofs)))
+    if plan.doubted:
+        doubts = {"now": now, **columns(_DOUBT, plan.doubted)}
+        parts.append(Part("doubt_deliveries", doubts, len(plan.doubted)))
     fate = plan.followers.fate
     more = {"never": NEVER, "until": fate.until}
     for name, group, besides in (

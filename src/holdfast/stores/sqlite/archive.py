@@ -6,23 +6,31 @@ from pathlib import Path
 from typing import Final
 
 import apsw
+import msgspec
 
 from holdfast.errors import Conflict, StoreError, StoreMismatch
 from holdfast.model.archive import Archive, Told
 from holdfast.store import Note
-from holdfast.stores import rows
-from holdfast.stores.archive import EPOCHS, HOLDING, Holding, checked, draft, sealed
+from holdfast.stores.archive import (
+    EPOCHS,
+    HOLDING,
+    PAUSED,
+    Holding,
+    checked,
+    draft,
+    sealed,
+    told_of,
+)
 from holdfast.stores.sqlite import opening
 from holdfast.stores.sqlite.lock import FileLock
 from holdfast.stores.sqlite.session import transaction, translated
-from holdfast.stores.sqlite.sql import Bulk, change, migrations, one
+from holdfast.stores.sqlite.sql import change, migrations, one
 
 PAGES: Final = 256
 """Pages (of 4 KiB) that are copied in one step."""
 POSITIONS: Final = 1 << 40
 """A restored store leaves out so many positions: nobody who read events of the lost store waits
 below them. Three years at ten thousand events a second."""
-_NOTES: Final = Bulk("append_notes")
 _COPY: Final = 1 << 20
 
 
@@ -97,8 +105,18 @@ def _restored(path: Path, store: Path, note: Note, told: Told) -> Archive:
                 change(connection, "begin_anew", epochs=EPOCHS)
                 if not change(connection, "skip_positions", positions=POSITIONS):
                     change(connection, "first_position", positions=POSITIONS)
-                _NOTES.run(connection, [rows.note_row(note)])
+                for each in told_of(note, _paused(connection)):
+                    values = msgspec.structs.asdict(each)
+                    del values["account"]  # the store may be older than that
+                    change(connection, "note_restore", **values)
     return holding.archive(path, path.stat().st_size, digest, version)
+
+
+def _paused(connection: apsw.Connection) -> int:
+    """Pause what ran and return how many those were; old backups know of no operations."""
+    if not one(connection, "has_operations"):
+        return 0
+    return change(connection, "pause_operations", why=PAUSED)
 
 
 def _copied(source: apsw.Connection, copy: apsw.Connection, told: Told) -> None:

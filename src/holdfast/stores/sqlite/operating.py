@@ -9,6 +9,7 @@ from holdfast.model.operation import Operation, Result
 from holdfast.store import Applied, Batch
 from holdfast.stores import rows
 from holdfast.stores.planning import operating as planning
+from holdfast.stores.planning.operating import Page
 from holdfast.stores.planning.searching import LAST_ID
 from holdfast.stores.sqlite.sql import Bulk, change, one
 
@@ -49,15 +50,9 @@ def operation(connection: apsw.Connection, operation_id: str) -> Operation | Non
     return None if text is None else rows.operation(text)
 
 
-def results(
-    connection: apsw.Connection,
-    operation_id: str,
-    *,
-    below: str | None,
-    limit: int,
-    opened: bool,
-) -> list[Result]:
+def results(connection: apsw.Connection, operation_id: str, *, page: Page) -> list[Result]:
     """Return results, newest delivery first."""
-    lines = frozenset({"opened"} if opened else ())
-    values = {"id": operation_id, "below": below or LAST_ID, "limit": limit}
+    lines, values = planning.results(operation_id, page)
+    if page.outcomes:
+        values["outcomes"] = rows.json_text(page.outcomes)
     return rows.results(one(connection, "results", lines, **values))

@@ -1,24 +1,34 @@
-"""Retention: what may go is looked up by the reader and removed in short transactions (C17)."""
+"""Retention: what may go is looked up apart and removed in short transactions (C17)."""
 
 from typing import Final
 
 import apsw
 import msgspec
 
-from holdfast.stores import rows
+from holdfast.model.group import BUCKET_MS
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.stamping import STAMP_MS
+from holdfast.stores.rows import json_text
 from holdfast.stores.sqlite.session import transaction
 from holdfast.stores.sqlite.sql import change, one
 from holdfast.stores.sqlite.writing import write_counters
 
 _PLACES: Final = msgspec.json.Decoder(list[int])
+_FOUND: Final = msgspec.json.Decoder(tuple[list[int], int | None])
 _GROUPS: Final = msgspec.json.Decoder(list[tuple[str, str, int]])
 
 
-def candidates(connection: apsw.Connection, kind: str, before: int, limit: int) -> list[int]:
-    """Return messages of which `payloads` or `rows` may go; on the reader's connection."""
-    return _PLACES.decode(one(connection, f"prunable_{kind}", before=before, limit=limit))
+def payloads(
+    connection: apsw.Connection, before: int, start: int, limit: int
+) -> tuple[list[int], int | None]:
+    """Return messages accepted since `start` whose payload may go, and when the last one came."""
+    text = one(connection, "prunable_payloads", before=before, start=start, limit=limit)
+    return _FOUND.decode(text)
+
+
+def rows(connection: apsw.Connection, before: int, limit: int) -> list[int]:
+    """Return messages that may go."""
+    return _PLACES.decode(one(connection, "prunable_rows", before=before, limit=limit))
 
 
 def prune_payloads(connection: apsw.Connection, places: list[int], before: int) -> int:
@@ -28,7 +38,7 @@ def prune_payloads(connection: apsw.Connection, places: list[int], before: int) 
     """
     with transaction(connection):
         # First the pages are freed: what is written next may need one, in a store that is full.
-        text = rows.json_text(places)
+        text = json_text(places)
         change(connection, "prune_payloads", places=text, before=before)
         gone = change(connection, "mark_purged", places=text)
         change(connection, "prune_tokens", places=text)
@@ -38,7 +48,7 @@ def prune_payloads(connection: apsw.Connection, places: list[int], before: int) 
 def prune_rows(connection: apsw.Connection, places: list[int], before: int) -> int:
     """Remove messages with their deliveries and count these as pruned."""
     with transaction(connection):
-        gone, groups = one(connection, "prune_count", places=rows.json_text(places), before=before)
+        gone, groups = one(connection, "prune_count", places=json_text(places), before=before)
         tally = Tally()
         for recipient, status, number in _GROUPS.decode(groups):
             tally.moved(recipient, status, "pruned", number=number)
@@ -63,6 +73,13 @@ def prune_keys(connection: apsw.Connection, before: int, limit: int) -> int:
     """Forget old keys."""
     with transaction(connection):
         return change(connection, "prune_keys", before=before, limit=limit)
+
+
+def prune_groups(connection: apsw.Connection, before: int) -> None:
+    """Forget groups that have nothing failing any more, and when they failed long ago."""
+    with transaction(connection):
+        change(connection, "prune_groups", before=before)
+        change(connection, "prune_buckets", before=before // BUCKET_MS)
 
 
 def prune_operations(connection: apsw.Connection, before: int, limit: int) -> int:

@@ -1,17 +1,20 @@
 """Queries; each sees one consistent state."""
 
-from typing import Any, Final
+from typing import Final
 
 import apsw
 import msgspec
 
 from holdfast.errors import InvalidInput
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import BANDS, Delivery
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Later, Note
+from holdfast.shelf import Later
+from holdfast.store import Counts, DuePage, DueQuery, EventQuery, Lines
 from holdfast.stores import rows
+from holdfast.stores.planning import auditing
 from holdfast.stores.sqlite.session import snapshot
 from holdfast.stores.sqlite.sql import one
 
@@ -96,27 +99,20 @@ def counts(connection: apsw.Connection) -> dict[str, Counts]:
 
 def events(connection: apsw.Connection, query: EventQuery) -> list[Event]:
     """Return retry events with their snapshots."""
-    values: dict[str, Any] = {
-        "delivery_id": query.delivery_id,
-        "recipient": query.recipient,
-        "after": query.after if query.after is not None else 0,
-        "before": query.before if query.before is not None else NEVER,
-        "start": query.start if query.start is not None else 0,
-        "end": query.end if query.end is not None else NEVER,
-        "limit": query.limit,
-    }
-    return rows.events(one(connection, _events_query(query), **values))
+    values, lines = auditing.events(query)
+    if query.among is not None:
+        values["among"] = rows.json_text(query.among)
+    return rows.events(one(connection, "events", frozenset({*lines, _walk(query)}), **values))
 
 
-def _events_query(query: EventQuery) -> str:
-    forward = "_forward" if query.after is not None else ""
+def _walk(query: EventQuery) -> str:
+    """Return the index that finds the events; without one it is the table, which has an order."""
     if query.delivery_id is not None:
-        return f"events_delivery{forward}"
+        return "by_delivery"
     if query.recipient is not None:
-        return f"events_recipient{forward}"
-    if not forward and (query.start is not None or query.end is not None):
-        return "events_time"
-    return f"events_all{forward}"
+        return "by_recipient"
+    spans = query.start is not None or query.end is not None
+    return "by_time" if spans and query.after is None else "by_position"
 
 
 def trail(connection: apsw.Connection, after: int, limit: int) -> list[Step]:
@@ -129,11 +125,13 @@ def last_position(connection: apsw.Connection) -> int:
     return int(one(connection, "last_position"))
 
 
-def notes(connection: apsw.Connection, subject: str | None, limit: int) -> list[Note]:
-    """Return audit lines, newest first."""
-    if subject is None:
-        return rows.notes(one(connection, "notes_all", limit=limit))
-    return rows.notes(one(connection, "notes", subject=subject, limit=limit))
+def lines(connection: apsw.Connection, query: LineQuery) -> Lines:
+    """Return a page of audit lines by time."""
+    values = auditing.values(query)
+    if "subjects" in values:
+        values["subjects"] = rows.json_text(values["subjects"])
+    text, number, last = one(connection, "lines", auditing.filters(query), **values)
+    return auditing.page(query, rows.lines(text), number, rows.place(last))
 
 
 def lane_states(connection: apsw.Connection) -> list[LaneState]:

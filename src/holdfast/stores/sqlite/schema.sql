@@ -83,6 +83,11 @@ CREATE TABLE deliveries (
     band INTEGER NOT NULL AS (
         CASE WHEN priority >= 7 THEN 0 WHEN priority >= 3 THEN 2 ELSE 4 END + (attempt > 0)
     ) VIRTUAL,
+    value REAL NOT NULL DEFAULT 0,
+    parent TEXT,
+    fingerprint TEXT,
+    assignee TEXT,
+    cause TEXT,
     CHECK ((status = 'pending') = (ended_at = 0))
 ) STRICT;
 
@@ -102,6 +107,22 @@ CREATE INDEX deliveries_review ON deliveries (
     id, status, recipient, failure_class, code, http_status, flow, step, account, attempts,
     priority, created_at
 ) WHERE status = 'dead';
+-- Failing deliveries by group; it answers by itself how many there are and what they are worth.
+CREATE INDEX deliveries_group ON deliveries (
+    fingerprint, id, status, value, recipient, failure_class, code, http_status, flow, step,
+    account, priority, created_at
+) WHERE fingerprint IS NOT NULL AND status IN ('pending', 'dead');
+-- Few are assigned to somebody, and few took the place of another.
+CREATE INDEX deliveries_assignee ON deliveries (assignee, id)
+WHERE assignee IS NOT NULL AND status = 'dead';
+CREATE INDEX deliveries_parent ON deliveries (parent, id) WHERE parent IS NOT NULL;
+-- Deliveries that fail, the most urgent first, of all accounts and of one; what arrives at once is
+-- never in them.
+CREATE INDEX deliveries_failing ON deliveries (priority, id, status, fingerprint)
+WHERE status = 'dead' OR (status = 'pending' AND fingerprint IS NOT NULL);
+CREATE INDEX deliveries_failing_account ON deliveries (
+    account, priority, id, status, fingerprint
+) WHERE status = 'dead' OR (status = 'pending' AND fingerprint IS NOT NULL);
 
 -- Search fields of payloads, as keyed digests of account, field and value; they go with the payload.
 CREATE TABLE search_tokens (
@@ -157,7 +178,8 @@ CREATE TABLE counters (
     CHECK (created = pending + delivered + dead + discarded + pruned)
 ) STRICT, WITHOUT ROWID;
 
--- Equal lines are one line: a batch that is committed again must not write them twice.
+-- Equal lines are one line: a batch that is committed again must not write them twice. `account` is
+-- whose a line is ('': of no single one), `number` and `hash` are its place in the chain.
 CREATE TABLE notes (
     place INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
@@ -166,8 +188,15 @@ CREATE TABLE notes (
     subject TEXT NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
+    account TEXT NOT NULL DEFAULT '',
+    number INTEGER,
+    hash BLOB,
     UNIQUE (subject, at, actor, action, reason, detail)
 ) STRICT;
+
+CREATE UNIQUE INDEX notes_number ON notes (number) WHERE number IS NOT NULL;
+CREATE INDEX notes_unsealed ON notes (place) WHERE number IS NULL;
+CREATE INDEX notes_at ON notes (at);
 
 CREATE TABLE documents (
     name TEXT PRIMARY KEY,
@@ -182,10 +211,10 @@ SELECT
     place,
     json_array(
         id, message_id, account, flow, step, recipient, priority, predecessor, followed,
-        expires_at, created_at, status, due_at, revision, generation, attempt, counted, attempts,
-        active_ms, last_delay_ms, first_attempt_at, in_doubt, crashes, hold_gate, code,
-        failure_class, http_status, reason, original_event_id, endpoint, policy, updated_at,
-        ended_at
+        expires_at, created_at, value, parent, status, due_at, revision, generation, attempt,
+        counted, attempts, active_ms, last_delay_ms, first_attempt_at, in_doubt, crashes,
+        hold_gate, code, failure_class, http_status, reason, original_event_id, endpoint, policy,
+        fingerprint, assignee, cause, updated_at, ended_at
     ) AS body
 FROM deliveries;
 
@@ -377,3 +406,76 @@ CREATE TABLE operation_results (
 
 CREATE INDEX operation_results_open ON operation_results (operation_id, delivery_id)
 WHERE outcome IN ('done', 'released');
+
+-- Failure groups: what failed the same way. The engine counts what it sees (`planning/grouping.py`);
+-- people own, resolve, ignore and judge.
+CREATE TABLE failure_groups (
+    id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    flow TEXT NOT NULL,
+    step TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    failure_class TEXT NOT NULL,
+    code TEXT NOT NULL,
+    template TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    failures INTEGER NOT NULL CHECK (failures > 0),
+    revision INTEGER NOT NULL DEFAULT 0 CHECK (revision >= 0),
+    status TEXT NOT NULL DEFAULT 'open' CHECK (
+        status IN ('open', 'resolved', 'ignored', 'regressed')
+    ),
+    owner TEXT,
+    until INTEGER NOT NULL DEFAULT 0,
+    ceiling INTEGER NOT NULL DEFAULT 0,
+    resolved_at INTEGER NOT NULL DEFAULT 0,
+    regressed_at INTEGER NOT NULL DEFAULT 0,
+    told INTEGER NOT NULL DEFAULT 1 CHECK (told IN (0, 1)),
+    changed_at INTEGER NOT NULL DEFAULT 0,
+    changed_by TEXT,
+    why TEXT,
+    nature TEXT CHECK (nature IN ('temporary', 'permanent')),
+    judged_at INTEGER NOT NULL DEFAULT 0,
+    judged_by TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failure_groups_untold ON failure_groups (id) WHERE told = 0;
+CREATE INDEX failure_groups_judged ON failure_groups (id) WHERE nature IS NOT NULL;
+-- Groups by when they were new or came back: of all accounts, and of one.
+CREATE INDEX failure_groups_alert ON failure_groups (max(first_at, regressed_at), id)
+WHERE status <> 'resolved';
+CREATE INDEX failure_groups_account ON failure_groups (
+    account, max(first_at, regressed_at), id
+) WHERE status <> 'resolved';
+
+-- How many tries of a group failed in each ten minutes.
+CREATE TABLE failure_buckets (
+    group_id TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    failures INTEGER NOT NULL CHECK (failures > 0),
+    PRIMARY KEY (group_id, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failure_buckets_bucket ON failure_buckets (bucket);
+
+-- Rows as JSON arrays in the field order of `model.group.Group`.
+CREATE VIEW group_rows AS
+SELECT
+    id, last_at, told, nature,
+    json_array(
+        id, account, flow, step, recipient, failure_class, code, template, first_at, last_at, failures,
+        revision, status, owner, until, ceiling, resolved_at, regressed_at, told, changed_at,
+        changed_by, why, nature, judged_at, judged_by
+    ) AS body
+FROM failure_groups;
+-- Users, tokens, sessions and elevations, as JSON.
+CREATE TABLE access_records (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision > 0),
+    body TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX access_records_until ON access_records (until) WHERE until < 9007199254740991;

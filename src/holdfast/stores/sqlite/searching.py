@@ -42,13 +42,13 @@ def _floor(connection: apsw.Connection, plan: planning.Plan, look: int) -> str |
 def _asked(
     connection: apsw.Connection, plan: planning.Plan, what: str, floor: str | None, limit: int
 ) -> Any:
-    values = {name: _value(name, value) for name, value in plan.values.items()}
+    values = {name: value(name, each) for name, each in plan.values.items()}
     values |= {"limit": limit, "floor": floor or plan.values["floor"]}
     return one(connection, "search", plan.lines | {what}, **values)
 
 
-def _value(name: str, value: Any) -> Any:
+def value(name: str, given: Any) -> Any:
     """Return a value as the query takes it: lists are JSON, tokens in it hexadecimal."""
     if name == "tokens":
-        value = [(group, token.hex()) for group, token in value]
-    return rows.json_text(value) if isinstance(value, list) else value
+        given = [(group, token.hex()) for group, token in given]
+    return rows.json_text(given) if isinstance(given, list) else given

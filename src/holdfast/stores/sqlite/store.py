@@ -10,15 +10,21 @@ from typing import Final, Self
 
 import apsw
 
-from holdfast.errors import Conflict, StoreError, StoreLost
+from holdfast.errors import StoreError
+from holdfast.model.access import Record
+from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import EventSums, LineQuery
 from holdfast.model.delivery import Delivery
+from holdfast.model.group import Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
-from holdfast.model.operation import Operation, Result
+from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Ownership, Worker
+from holdfast.people import Seal
 from holdfast.roster import SoleWorker
+from holdfast.shelf import Later, Space
 from holdfast.store import (
     Batch,
     Committed,
@@ -26,16 +32,28 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Later,
+    Line,
+    Lines,
     Note,
     Pruned,
     Retention,
-    Space,
 )
-from holdfast.stores.sqlite import opening, operating, pruning, reading, searching
+from holdfast.stores.planning.looking import Look
+from holdfast.stores.planning.operating import Page
+from holdfast.stores.sqlite import (
+    documents,
+    grouping,
+    opening,
+    operating,
+    owning,
+    people,
+    pruning,
+    reading,
+    searching,
+)
 from holdfast.stores.sqlite.lock import FileLock
-from holdfast.stores.sqlite.session import Session, transaction, translated
-from holdfast.stores.sqlite.sql import change, migration_names, one
+from holdfast.stores.sqlite.session import Session, translated
+from holdfast.stores.sqlite.sql import migration_names
 from holdfast.stores.sqlite.writing import Writer
 from holdfast.telemetry import LogEvent, log
 
@@ -48,7 +66,8 @@ class SqliteStore(SoleWorker):
 
     Four connections, each with its thread, so that none waits for another: one writes, one reads
     for the engine, one reads for the doors (whose questions may be long), one carries the
-    write-ahead log over. Inline, one connection does everything on the caller's thread.
+    write-ahead log over and looks for what may be pruned. Inline, one connection does everything
+    on the caller's thread.
     """
 
     def __init__(
@@ -66,6 +85,7 @@ class SqliteStore(SoleWorker):
         self._quota = quota_bytes
         self._lock = lock
         self._commits = Writer()
+        self._look = Look()
         self._log_pages = 0
         self._log_carried = 0
         self._checkpoint: asyncio.Task[None] | None = None
@@ -183,7 +203,7 @@ class SqliteStore(SoleWorker):
 
     async def commit(self, batch: Batch) -> Committed:
         """Write a batch in one durable transaction."""
-        done = await self._writer.run(partial(self._commit, batch=batch))
+        done = await self._writer.run(partial(self._commits.commit, batch=batch))
         self._bound_log()
         return done
 
@@ -229,8 +249,8 @@ class SqliteStore(SoleWorker):
         """Remove what may go, at most `limit` of each kind; call again while something went."""
         del now  # the instants of `retention` say it all
         limit = retention.limit
-        payloads = await self._prune("payloads", retention.payloads, limit)
-        gone_rows = await self._prune("rows", retention.rows, limit)
+        payloads = await self._prune_payloads(retention.payloads, limit)
+        gone_rows = await self._prune_rows(retention.rows, limit)
         gone_events = gone_keys = gone_operations = 0
         if retention.rows:
             gone_operations = await self._writer.run(
@@ -240,6 +260,7 @@ class SqliteStore(SoleWorker):
             gone_events = await self._writer.run(
                 partial(pruning.prune_events, before=retention.events, limit=limit)
             )
+            await self._writer.run(partial(pruning.prune_groups, before=retention.events))
         if retention.keys:
             gone_keys = await self._writer.run(
                 partial(pruning.prune_keys, before=retention.keys, limit=limit)
@@ -256,7 +277,7 @@ class SqliteStore(SoleWorker):
     async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become the owner of all lanes: raise the epoch, mark the store as in use."""
         del worker  # there is no other whom it would interest
-        return await self._writer.run(partial(_acquire, now=now))
+        return await self._writer.run(partial(owning.acquire, now=now))
 
     async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
         """Return every saved lane (of these)."""
@@ -265,7 +286,7 @@ class SqliteStore(SoleWorker):
 
     async def leave(self, epoch: int) -> None:
         """Say goodbye: everything in flight is settled or given back."""
-        await self._writer.run(partial(_release, epoch=epoch))
+        await self._writer.run(partial(owning.release, epoch=epoch))
 
     # Journal
 
@@ -282,8 +303,29 @@ class SqliteStore(SoleWorker):
         return await self._doors.run(reading.last_position)
 
     async def notes(self, subject: str | None, limit: int) -> list[Note]:
-        """Return audit lines, newest first."""
-        return await self._doors.run(partial(reading.notes, subject=subject, limit=limit))
+        """Return audit lines about something, newest first; None: about anything."""
+        found = await self.lines(LineQuery(subject=subject, limit=limit))
+        return [line.note for line in found.lines]
+
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return a page of audit lines by time."""
+        return await self._doors.run(partial(reading.lines, query=query))
+
+    async def unsealed(self, limit: int) -> list[Line]:
+        """Return audit lines that are not in the chain, in the order in which they were written."""
+        return await self._doors.run(partial(people.unsealed, limit=limit))
+
+    async def sealed(self, after: int, limit: int) -> list[Line]:
+        """Return audit lines of the chain after a number, in order."""
+        return await self._doors.run(partial(people.sealed, after=after, limit=limit))
+
+    async def summed(self, after: int, until: int, limit: int) -> EventSums:
+        """Return sums of the first retry events after a position, none beyond another."""
+        return await self._doors.run(partial(people.summed, after=after, until=until, limit=limit))
+
+    async def seal(self, seal: Seal) -> None:
+        """Give audit lines their places, remove old ones, keep the state: all at once."""
+        await self._writer.run(partial(people.seal, seal=seal))
 
     # Operations
 
@@ -299,27 +341,88 @@ class SqliteStore(SoleWorker):
         return await self._doors.run(partial(operating.operation, operation_id=operation_id))
 
     async def results(
-        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+        self,
+        operation_id: str,
+        *,
+        below: str | None = None,
+        limit: int,
+        opened: bool = False,
+        outcomes: Collection[Outcome] = (),
     ) -> list[Result]:
-        """Return results, newest delivery first, below an id; `opened`: only of `OPEN`."""
-        read = partial(
-            operating.results,
-            operation_id=operation_id,
-            below=below,
-            limit=limit,
-            opened=opened,
-        )
+        """Return results, newest delivery first, below an id; only of `OPEN`, or of some."""
+        page = Page(below, limit, opened, tuple(outcomes))
+        read = partial(operating.results, operation_id=operation_id, page=page)
         return await self._doors.run(read)
+
+    # People
+
+    async def record(self, kind: str, key: str) -> Record | None:
+        """Return one record."""
+        return await self._doors.run(partial(people.record, kind=kind, key=key))
+
+    async def records(self, kind: str, after: str, limit: int) -> list[Record]:
+        """Return records of a kind by key, after a key."""
+        read = partial(people.records, kind=kind, after=after, limit=limit)
+        return await self._doors.run(read)
+
+    async def keep(self, record: Record | None, note: Note | None) -> None:
+        """Write a record and the audit line of it, both or none."""
+        await self._writer.run(partial(people.keep, record=record, note=note))
+
+    async def forget(self, kind: str, key: str) -> None:
+        """Remove a record, if it is there."""
+        await self._writer.run(partial(people.forget, kind=kind, key=key))
+
+    async def forget_old(self, now: int, limit: int) -> int:
+        """Remove records whose `until` has passed; return their number."""
+        return await self._writer.run(partial(people.forget_old, now=now, limit=limit))
+
+    # Groups
+
+    async def tallies(self, search: Search) -> list[Counted]:
+        """Return the groups that were seen last, each with its failing deliveries that match."""
+        return await self._doors.run(partial(grouping.tallies, search=search))
+
+    async def groups(self, ids: Collection[str]) -> list[Group]:
+        """Return these groups."""
+        return await self._doors.run(partial(grouping.groups, ids=ids))
+
+    async def returned(self) -> list[Group]:
+        """Return groups that came back after they were resolved, of which nobody was told."""
+        return await self._engine.run(grouping.returned)
+
+    async def judged(self) -> list[Group]:
+        """Return groups whose failures a person judged."""
+        return await self._engine.run(grouping.judged)
+
+    async def failures(
+        self, ids: Collection[str], first: int, width: int
+    ) -> dict[str, dict[int, int]]:
+        """Return how many tries of each group failed, by time."""
+        read = partial(grouping.failures, ids=ids, first=first, width=width)
+        return await self._doors.run(read)
+
+    async def alerts(self, query: AlertQuery) -> Alerted:
+        """Return the groups that were new or came back last, the newest first."""
+        return await self._doors.run(partial(grouping.alerts, query=query))
+
+    async def critical(self, query: CriticalQuery) -> Critical:
+        """Return failing deliveries, by priority and id, the highest first, and their number."""
+        return await self._doors.run(partial(grouping.critical, query=query))
+
+    async def assignees(self, account: str | None, limit: int) -> list[Held]:
+        """Return who looks at dead deliveries, by name."""
+        return await self._doors.run(partial(grouping.assignees, account=account, limit=limit))
 
     # Registry
 
     async def document(self, name: str) -> tuple[int, bytes] | None:
         """Return (version, body), or None."""
-        return await self._doors.run(partial(_document, name=name))
+        return await self._doors.run(partial(documents.read, name=name))
 
     async def put_document(self, name: str, body: bytes, expected: int, now: int) -> int:
         """Write when the stored version is `expected` (0: absent) and return the new version."""
-        work = partial(_put_document, name=name, body=body, expected=expected, now=now)
+        work = partial(documents.put, name=name, body=body, expected=expected, now=now)
         return await self._writer.run(work)
 
     async def close(self) -> None:
@@ -336,19 +439,21 @@ class SqliteStore(SoleWorker):
 
     # Inside
 
-    def _commit(self, connection: apsw.Connection, batch: Batch) -> Committed:
-        return self._commits.commit(connection, batch)
-
-    async def _prune(self, kind: str, before: int, limit: int) -> int:
+    async def _prune_payloads(self, before: int, limit: int) -> int:
         if not before:
             return 0
-        places = await self._doors.run(
-            partial(pruning.candidates, kind=kind, before=before, limit=limit)
-        )
-        if not places:
+        read = partial(pruning.payloads, before=before, start=self._look.start(before), limit=limit)
+        places, at = await self._keeper.run(read)
+        self._look.ended(before, at if len(places) == limit else None)
+        remove = partial(pruning.prune_payloads, places=places, before=before)
+        return await self._writer.run(remove) if places else 0
+
+    async def _prune_rows(self, before: int, limit: int) -> int:
+        if not before:
             return 0
-        remove = pruning.prune_payloads if kind == "payloads" else pruning.prune_rows
-        return await self._writer.run(partial(remove, places=places, before=before))
+        places = await self._keeper.run(partial(pruning.rows, before=before, limit=limit))
+        remove = partial(pruning.prune_rows, places=places, before=before)
+        return await self._writer.run(remove) if places else 0
 
     def _space(self, connection: apsw.Connection) -> Space:
         page = connection.pragma("page_size")
@@ -391,34 +496,3 @@ class SqliteStore(SoleWorker):
 
 def _checkpoint(connection: apsw.Connection) -> None:
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-
-def _acquire(connection: apsw.Connection, now: int) -> Ownership:
-    with transaction(connection):
-        epoch, clean = one(connection, "owner")
-        change(connection, "acquire")
-    return Ownership(epoch + 1, clean=bool(clean), now=now)
-
-
-def _release(connection: apsw.Connection, epoch: int) -> None:
-    with transaction(connection):
-        if not change(connection, "release", epoch=epoch):
-            raise StoreLost(f"epoch {epoch} is old: somebody else owns the store")
-
-
-def _document(connection: apsw.Connection, name: str) -> tuple[int, bytes] | None:
-    found: tuple[int, bytes] | None = one(connection, "document", name=name)
-    return found
-
-
-def _put_document(
-    connection: apsw.Connection, name: str, body: bytes, expected: int, now: int
-) -> int:
-    with transaction(connection):
-        found = _document(connection, name)
-        version = 0 if found is None else found[0]
-        if version != expected:
-            raise Conflict(f"document {name} has version {version}, not {expected}")
-        version += 1
-        change(connection, "put_document", name=name, version=version, body=body, now=now)
-    return version

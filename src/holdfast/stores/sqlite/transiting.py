@@ -8,6 +8,7 @@ import apsw
 from holdfast.model.message import NEVER
 from holdfast.store import Applied, Note, Transition
 from holdfast.stores import rows
+from holdfast.stores.planning import grouping
 from holdfast.stores.planning import transiting as planning
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import CHAIN, Followers
@@ -16,6 +17,8 @@ from holdfast.stores.sqlite.sql import Bulk, change, one
 _MOVE: Final = Bulk("move_deliveries")
 _TURN: Final = Bulk("turn_deliveries")
 _APPEND: Final = Bulk("append_attempts")
+_SIGHT: Final = Bulk("sight_groups")
+_COUNT: Final = Bulk("count_failures")
 
 
 def transit(
@@ -83,8 +86,14 @@ def _write(connection: apsw.Connection, plan: planning.Plan, now: int) -> None:
     for each in plan.proven:
         values = {"place": each.row, "http_status": each.http_status, "now": now}
         change(connection, "prove_delivery", **values)
+    for place, _ in plan.doubted:
+        change(connection, "doubt_delivery", place=place, now=now)
     _write_fate(connection, plan.followers, now)
     _APPEND.run(connection, [rows.attempt_row(*each) for each in plan.attempts])
+    if plan.sightings:
+        groups, buckets = grouping.counted(plan.sightings)
+        _SIGHT.run(connection, groups)
+        _COUNT.run(connection, buckets)
 
 
 def _write_fate(connection: apsw.Connection, followers: Followers, now: int) -> None:

@@ -10,7 +10,8 @@ from holdfast.stores import rows
 from holdfast.stores.planning import accepting as planning
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.stamping import Stamps
-from holdfast.stores.sqlite import operating
+from holdfast.stores.planning.transiting import check_all
+from holdfast.stores.sqlite import grouping, operating
 from holdfast.stores.sqlite.accepting import accept
 from holdfast.stores.sqlite.session import transaction
 from holdfast.stores.sqlite.sql import Bulk, change, one
@@ -41,7 +42,11 @@ class Writer:
                 if batch.transitions
                 else ((), [])
             )
+            if batch.strict:
+                check_all(batch.transitions, answers)
             write_counters(connection, tally)
+            if batch.group is not None:
+                grouping.change_group(connection, batch.group)
             operation = operating.write(connection, batch, answers)
             used = self._save_snapshots(connection, batch)
             _LANES.run(connection, [rows.lane_row(each) for each in batch.lanes])

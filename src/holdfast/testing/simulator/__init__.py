@@ -10,6 +10,6 @@ from holdfast.testing.simulator.run import Report, Simulation
 __all__ = ["Report", "Simulation", "simulate"]
 
 
-def simulate(seed: int) -> Report:
-    """Run one seed."""
-    return Simulation(seed).run()
+def simulate(seed: int, workers: int = 1) -> Report:
+    """Run one seed with so many workers at most."""
+    return Simulation(seed, workers).run()

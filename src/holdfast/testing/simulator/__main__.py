@@ -20,18 +20,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="first seed (default 1)")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="most workers at once (default 1)")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)"
     )
     chosen = parser.parse_args(arguments)
-    if chosen.runs < 1 or chosen.jobs < 1:
-        parser.error("--runs and --jobs must be at least 1")
+    if min(chosen.runs, chosen.workers, chosen.jobs) < 1:
+        parser.error("--runs, --workers and --jobs must be at least 1")
     out, err = Console(), Console(stderr=True)
     total = Sum()
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("", total=chosen.runs)
-        for report in reports(range(chosen.seed, chosen.seed + chosen.runs), jobs=chosen.jobs):
+        seeds = range(chosen.seed, chosen.seed + chosen.runs)
+        for report in reports(seeds, workers=chosen.workers, jobs=chosen.jobs):
             total.add(report)
             if report.violations:
                 err.print(report.explain(), markup=False, highlight=False)

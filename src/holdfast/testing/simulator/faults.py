@@ -8,14 +8,18 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from holdfast.clock import Clock
-from holdfast.errors import StoreError, StoreFull
+from holdfast.errors import StoreAway, StoreError, StoreFull
+from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
+from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import Delivery
+from holdfast.model.group import Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
-from holdfast.model.operation import Operation, Result
+from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.search import Found, Search, Total
 from holdfast.model.worker import UNNAMED, Acquired, Hint, Load, Order, Ownership, Survey, Worker
+from holdfast.shelf import Later, Space
 from holdfast.store import (
     Batch,
     Committed,
@@ -23,11 +27,10 @@ from holdfast.store import (
     DuePage,
     DueQuery,
     EventQuery,
-    Later,
+    Lines,
     Note,
     Pruned,
     Retention,
-    Space,
     Store,
 )
 from holdfast.testing.channel import elapse
@@ -37,10 +40,15 @@ T = TypeVar("T")
 ROOM: Final = 1 << 40
 """Free bytes of a store that is not full."""
 SLOW_MS: Final = 2_000
+PATIENCE_MS: Final = 5_000
+"""How long a worker waits for a store that does not answer."""
 
 
 class Fault(StrEnum):
-    """The kinds of trouble. Rates are per second, per commit, per read, per call or per message."""
+    """The kinds of trouble. Rates are per second, per commit, per read, per call or per message.
+
+    `ALONE` and `TOGETHER` in `world` say which of them strike one worker, and several.
+    """
 
     CRASH = "crash"
     """The process ends at a random instant (per second)."""
@@ -74,6 +82,20 @@ class Fault(StrEnum):
     """A send does not end by itself (by the partner's troubles)."""
     LEFT = "caller gone"
     """A caller does not wait for the answer (per call)."""
+    JOIN = "worker joins"
+    """One more worker is started (per second)."""
+    LEAVE = "worker leaves"
+    """A worker is stopped gracefully and not started again (per second)."""
+    PAUSE = "paused process"
+    """A process stops for a while, often for longer than its lease, and goes on (per second)."""
+    CUT = "worker cut off"
+    """One worker does not reach the store for a while (per second)."""
+    AWAY = "store away"
+    """No worker reaches the store for a while (per second)."""
+    ANSWER = "lost answer"
+    """What was asked about workers and lanes is done; the answer is late, or lost (per call)."""
+    SKEW = "clock skew"
+    """A machine's clocks are wrong by minutes to days (per process)."""
 
 
 CRASHES: Final = (Fault.CRASH, Fault.CRASH_AFTER_COMMIT, Fault.POISON)
@@ -94,6 +116,8 @@ class Faults:
         self.struck: Counter[Fault] = Counter()
         self.full_until = 0.0
         """The store has no room before this instant of the monotonic clock, in ms."""
+        self.away_until = 0.0
+        """Nobody reaches the store before this instant."""
         self.on = True
 
     def strikes(self, fault: Fault) -> bool:
@@ -107,7 +131,7 @@ class Faults:
     def end(self) -> None:
         """From now on nothing goes wrong any more."""
         self.on = False
-        self.full_until = 0.0
+        self.full_until = self.away_until = 0.0
 
 
 class FaultyStore:
@@ -121,6 +145,7 @@ class FaultyStore:
         read_ms: most that passes before, and after, a read.
         observe: told of every commit that was written, before anybody else.
         owned: told of every epoch that was taken.
+        acquired: told of every lane that was acquired, with the epoch.
         die: ends the process; does not return.
     """
 
@@ -134,18 +159,22 @@ class FaultyStore:
         read_ms: int,
         observe: Callable[[Batch, Committed], None],
         owned: Callable[[int], None],
+        acquired: Callable[[int, Acquired], None],
         die: Callable[[Fault], Awaitable[None]],
     ) -> None:
         self.inner = inner
         self.dead = False
         self.released = False
         """The owner has said that nothing is left open."""
+        self.away_until = 0.0
+        """It does not reach the real store before this instant of the monotonic clock, in ms."""
         self._faults = faults
         self._clock = clock
         self._commit_ms = commit_ms
         self._read_ms = read_ms
         self._observe = observe
         self._owned = owned
+        self._acquired = acquired
         self._die = die
         self._bad: dict[str, int] = {}
 
@@ -189,6 +218,30 @@ class FaultyStore:
         await elapse(self._faults.rng.random() * longest_ms)
         if self.dead:
             raise asyncio.CancelledError
+        if self._clock.monotonic() < self._back_at():
+            await self._out_of_reach()
+
+    def _back_at(self) -> float:
+        """Return until when the real store is out of reach."""
+        return max(self.away_until, self._faults.away_until)
+
+    async def _out_of_reach(self) -> None:
+        """Wait for an answer that comes late, or not at all."""
+        waits = self._faults.rng.choice((0, 100, PATIENCE_MS))
+        await elapse(min(waits, self._back_at() - self._clock.monotonic()))
+        if self.dead:
+            raise asyncio.CancelledError
+        if self._clock.monotonic() < self._back_at():
+            raise StoreAway("the store cannot be reached")
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]], *, fails: bool = True) -> T:
+        """Ask for something about workers and lanes; the answer may be late, or get lost."""
+        answer = await self._read(ask, fails=fails)
+        if self._faults.strikes(Fault.ANSWER):
+            await self._pass(PATIENCE_MS)
+            if self._faults.rng.random() < 0.5:
+                raise StoreError("the connection broke; it may have been done")
+        return answer
 
     async def _read(self, read: Callable[[], Awaitable[T]], *, fails: bool = True) -> T:
         """Read with some time before and after."""
@@ -247,7 +300,7 @@ class FaultyStore:
 
     async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become a worker."""
-        return await self._read(lambda: self._join(now, worker), fails=False)
+        return await self._ask(lambda: self._join(now, worker), fails=False)
 
     async def _join(self, now: int, worker: Worker) -> Ownership:
         ownership = await self.inner.join(now, worker)
@@ -256,7 +309,7 @@ class FaultyStore:
 
     async def renew(self, epoch: int, load: Load, now: int) -> int:
         """Extend the lease."""
-        return await self._read(lambda: self.inner.renew(epoch, load, now))
+        return await self._ask(lambda: self.inner.renew(epoch, load, now))
 
     async def survey(self) -> Survey:
         """Return who is there."""
@@ -264,11 +317,17 @@ class FaultyStore:
 
     async def expel(self, epochs: Sequence[int]) -> tuple[int, ...]:
         """Take workers off the list."""
-        return await self._read(lambda: self.inner.expel(epochs))
+        return await self._ask(lambda: self.inner.expel(epochs))
 
     async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
         """Become the owner of lanes."""
-        return await self._read(lambda: self.inner.acquire(epoch, recipients))
+        return await self._ask(lambda: self._acquire(epoch, recipients))
+
+    async def _acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
+        got = await self.inner.acquire(epoch, recipients)
+        for each in got:
+            self._acquired(epoch, each)
+        return got
 
     async def owners(self) -> dict[str, int]:
         """Return who owns what."""
@@ -280,8 +339,13 @@ class FaultyStore:
             await self.inner.notify(hints)
 
     async def hints(self) -> tuple[Hint, ...]:
-        """Wait for hints."""
-        return await self.inner.hints()
+        """Wait for hints; while the store is out of reach they are missed."""
+        while True:
+            heard = await self.inner.hints()
+            if self.dead:
+                raise asyncio.CancelledError
+            if self._clock.monotonic() >= self._back_at():
+                return heard
 
     async def lane_states(self, among: Collection[str] | None = None) -> list[LaneState]:
         """Return every saved lane (of these)."""
@@ -289,19 +353,19 @@ class FaultyStore:
 
     async def order(self, order: Order) -> None:
         """Leave word for the owner of a lane."""
-        await self._read(lambda: self.inner.order(order))
+        await self._ask(lambda: self.inner.order(order))
 
     async def take_orders(self, epoch: int, recipients: Collection[str]) -> list[Order]:
         """Take what was asked of lanes."""
-        return await self._read(lambda: self.inner.take_orders(epoch, recipients))
+        return await self._ask(lambda: self.inner.take_orders(epoch, recipients))
 
     async def withdraw(self, order_id: str) -> bool:
         """Take an order back."""
-        return await self._read(lambda: self.inner.withdraw(order_id))
+        return await self._ask(lambda: self.inner.withdraw(order_id))
 
     async def leave(self, epoch: int) -> None:
         """Say goodbye."""
-        await self._read(lambda: self.inner.leave(epoch), fails=False)
+        await self._ask(lambda: self.inner.leave(epoch), fails=False)
         self.released = True
 
     async def events(self, query: EventQuery) -> list[Event]:
@@ -320,6 +384,10 @@ class FaultyStore:
         """Return audit lines."""
         return await self._read(lambda: self.inner.notes(subject, limit))
 
+    async def lines(self, query: LineQuery) -> Lines:
+        """Return audit lines."""
+        return await self._read(lambda: self.inner.lines(query))
+
     async def operations(
         self, *, below: str | None = None, limit: int = 100, active: bool = False
     ) -> list[Operation]:
@@ -333,12 +401,54 @@ class FaultyStore:
         return await self._read(lambda: self.inner.operation(operation_id))
 
     async def results(
-        self, operation_id: str, *, below: str | None = None, limit: int, opened: bool = False
+        self,
+        operation_id: str,
+        *,
+        below: str | None = None,
+        limit: int,
+        opened: bool = False,
+        outcomes: Collection[Outcome] = (),
     ) -> list[Result]:
         """Return results of an operation."""
         return await self._read(
-            lambda: self.inner.results(operation_id, below=below, limit=limit, opened=opened)
+            lambda: self.inner.results(
+                operation_id, below=below, limit=limit, opened=opened, outcomes=outcomes
+            )
         )
+
+    async def tallies(self, search: Search) -> list[Counted]:
+        """Return groups with their failing deliveries."""
+        return await self._read(lambda: self.inner.tallies(search))
+
+    async def groups(self, ids: Collection[str]) -> list[Group]:
+        """Return these groups."""
+        return await self._read(lambda: self.inner.groups(ids))
+
+    async def returned(self) -> list[Group]:
+        """Return groups that came back."""
+        return await self._read(self.inner.returned)
+
+    async def judged(self) -> list[Group]:
+        """Return groups whose failures a person judged."""
+        return await self._read(self.inner.judged)
+
+    async def failures(
+        self, ids: Collection[str], first: int, width: int
+    ) -> dict[str, dict[int, int]]:
+        """Return failures by time."""
+        return await self._read(lambda: self.inner.failures(ids, first, width))
+
+    async def alerts(self, query: AlertQuery) -> Alerted:
+        """Return groups that were new or came back last."""
+        return await self._read(lambda: self.inner.alerts(query))
+
+    async def critical(self, query: CriticalQuery) -> Critical:
+        """Return failing deliveries of a priority or above."""
+        return await self._read(lambda: self.inner.critical(query))
+
+    async def assignees(self, account: str | None, limit: int) -> list[Held]:
+        """Return who looks at dead deliveries."""
+        return await self._read(lambda: self.inner.assignees(account, limit))
 
     async def document(self, name: str) -> tuple[int, bytes] | None:
         """Return a document."""

@@ -3,21 +3,22 @@
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from holdfast.engine.dispatcher import Dispatcher
 from holdfast.engine.engine import Engine
 from holdfast.engine.lane import Lane
 from holdfast.store import Accept
-from holdfast.testing.simulator.faults import Fault, FaultyStore
+from holdfast.testing.clock import SkewedClock, VirtualLoop
+from holdfast.testing.simulator.faults import FaultyStore
 from holdfast.testing.simulator.partners import Wire
 
 T = TypeVar("T")
+_Ts = TypeVarTuple("_Ts")
 
 _CURRENT: contextvars.ContextVar["Life | None"] = contextvars.ContextVar("life", default=None)
 
 Loses = Callable[[], bool]
-Died = Callable[["Life", Fault], None]
 TaskFailed = Callable[["Life", BaseException], None]
 
 
@@ -66,19 +67,30 @@ class Life:
         store: its way to the data.
         wire: its way to the partners.
         failed: told when one of its tasks ends with an exception.
+        machine: what its machine shows, None: the one clock that there is.
     """
 
     def __init__(
-        self, number: int, engine: Engine, store: FaultyStore, wire: Wire, *, failed: TaskFailed
+        self,
+        number: int,
+        engine: Engine,
+        store: FaultyStore,
+        wire: Wire,
+        *,
+        failed: TaskFailed,
+        machine: SkewedClock | None = None,
     ) -> None:
         self.number = number
         self.engine = engine
         self.store = store
         self.wire = wire
+        self.machine = machine
         self.over = asyncio.Event()
         """Set when it has ended."""
         self.running = False
         """It is started and takes calls."""
+        self.frozen: list[Step] | None = None
+        """What it would have done since it was paused; None: it is not."""
         self._failed = failed
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._context = contextvars.copy_context()
@@ -102,13 +114,74 @@ class Life:
             return
         self._failed(self, error)
 
+    def pause(self) -> None:
+        """Stop where it is, as SIGSTOP does: time goes on, and so do the store and the partners."""
+        if self.frozen is None and not self.over.is_set():
+            self.frozen = []
+
+    def resume(self) -> None:
+        """Go on: what would have happened meanwhile happens now, one after the other."""
+        steps, self.frozen = self.frozen or [], None
+        loop = asyncio.get_running_loop()
+        for step in steps:
+            loop.call_soon(step, context=step.context)
+
     def end(self) -> None:
         """End at once: nothing it was doing goes on."""
+        self.resume()
         self.running = False
         self.over.set()
         self.store.dead = self.wire.dead = True
         for task in tuple(self._tasks):
             task.cancel()
+
+
+class Step:
+    """A callback of the loop: of a process that is paused it waits until that goes on."""
+
+    __slots__ = ("_arguments", "_callback", "context", "handle")
+
+    def __init__(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self._callback = callback
+        self._arguments = arguments
+        self.handle: asyncio.Handle | None = None
+        self.context: contextvars.Context | None = None
+
+    def __call__(self) -> None:
+        """Run, unless the process is paused or the callback was cancelled since it was."""
+        life = _CURRENT.get()
+        if life is not None and life.frozen is not None:
+            self.context = contextvars.copy_context()
+            life.frozen.append(self)
+        elif self.handle is None or not self.handle.cancelled():
+            self._callback(*self._arguments)
+
+
+class PausingLoop(VirtualLoop):
+    """A loop on which single processes can be paused."""
+
+    def call_soon(
+        self,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Call soon, in the process in whose context it is."""
+        step = Step(callback, args)
+        step.handle = super().call_soon(step, context=context)
+        return step.handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call then, in the process in whose context it is."""
+        step = Step(callback, args)
+        handle = step.handle = super().call_at(when, step, context=context)
+        return handle
 
 
 def task_factory(

@@ -1,6 +1,7 @@
 """Simulated partners with their troubles, and the wire to them."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -101,19 +102,29 @@ class Partner:
         self._timeout_ms = timeout_ms
         self._patience_ms = patience_ms
         self._rng = rng
-        self.known: set[str] = set()
+        self.known: dict[str, float] = {}
+        """What it has, and since when; an instant to come is that of a payload on its way."""
 
     def conduct(self, request: Request, at: float) -> Conduct:
         """Return what happens to a request that is sent now."""
         rng = self._rng
         takes = rng.randint(1, self._pace_ms)
-        if self._dedupes and request.delivery_id in self.known:
+        if self._dedupes and self.known.get(request.delivery_id, math.inf) <= at:
             return Conduct(takes, status=409)
         if not self.healthy:
             for spell in self._spells:
                 if spell.start <= at < spell.end and rng.random() < spell.share:
                     return self._troubled(spell.trouble, takes)
         return Conduct(takes, rng.random() * takes, keeps=True)
+
+    def takes(self, delivery_id: str, arrives: float) -> None:
+        """Note that a payload is on its way."""
+        self.known[delivery_id] = min(arrives, self.known.get(delivery_id, math.inf))
+
+    def misses(self, delivery_id: str, arrives: float) -> None:
+        """Note that a payload that was on its way was cut."""
+        if self.known.get(delivery_id) == arrives:
+            del self.known[delivery_id]
 
     def _troubled(self, trouble: Trouble, takes: int) -> Conduct:
         rng, keeps = self._rng, self._rng.random() < 0.5
@@ -169,7 +180,8 @@ class Wire:
         life: number of the process.
         partners: by recipient.
         ledger: notes everything.
-        clock: virtual time.
+        clock: virtual time ...
+        machine: ... and what the process's machine shows.
         faults: counts endless sends and poison.
         die: ends the process; does not return.
     """
@@ -181,6 +193,7 @@ class Wire:
         ledger: Ledger,
         clock: Clock,
         *,
+        machine: Clock,
         faults: Faults,
         die: Callable[[Fault], Awaitable[None]],
     ) -> None:
@@ -189,6 +202,7 @@ class Wire:
         self._partners = partners
         self._ledger = ledger
         self._clock = clock
+        self._machine = machine
         self._faults = faults
         self._die = die
 
@@ -196,13 +210,16 @@ class Wire:
         """Send once."""
         if self.dead:
             raise asyncio.CancelledError
-        clock = self._clock
-        wall, began = clock.now(), clock.monotonic()
+        clock, machine = self._clock, self._machine
+        wall, began = machine.now(), clock.monotonic()
         send = self._ledger.sent(self._life, request, began, wall)
         partner = self._partners[request.recipient]
         conduct = partner.conduct(request, began)
         if conduct.takes_ms >= FOR_EVER_MS:
             self._faults.struck[Fault.ENDLESS] += 1
+        arrives = began + conduct.arrives_ms
+        if conduct.keeps:
+            partner.takes(request.delivery_id, arrives)
         try:
             if POISON in request.payload and self._faults.on:
                 await elapse(conduct.arrives_ms)
@@ -211,14 +228,16 @@ class Wire:
             await elapse(conduct.takes_ms)
         finally:
             at = clock.monotonic()
-            self._ledger.returned(send, clock.now())
-            if conduct.keeps and at - began >= conduct.arrives_ms:
-                partner.known.add(request.delivery_id)
-                self._ledger.took(send, at)
+            self._ledger.returned(send, machine.now())
+            if conduct.keeps and arrives <= at:
+                partner.takes(request.delivery_id, arrives)
+                self._ledger.took(send, arrives)
+            elif conduct.keeps:
+                partner.misses(request.delivery_id, arrives)
         good = conduct.error is None and (conduct.status < 300 or conduct.status in _GOOD)
         what = conduct.error.value if conduct.error else f"HTTP {conduct.status}"
         self._ledger.answered(send, at, good=good, what=what)
-        return _reply(conduct, wall, clock.now(), at - began)
+        return _reply(conduct, wall, machine.now(), at - began)
 
     async def close(self) -> None:
         """Nothing to give back."""

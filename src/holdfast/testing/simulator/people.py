@@ -227,7 +227,8 @@ class Operators:
             case 0:
                 await self.pause(life, name)
             case 1:
-                ticket = self._ledger.stopping(name, "opened")
+                at = self._clock.monotonic()
+                ticket = self._ledger.stopping(name, "opened", at, life.number)
                 await life.engine.actions.open_breaker(name, **BY)
                 self._ledger.stop(name, "opened", self._clock.monotonic(), ticket)
             case 2:
@@ -242,16 +243,18 @@ class Operators:
 
     async def pause(self, life: Life, name: str) -> None:
         """Pause a lane."""
-        ticket = self._ledger.stopping(name, "paused")
+        ticket = self._ledger.stopping(name, "paused", self._clock.monotonic(), life.number)
         await life.engine.actions.pause(name, **BY)
         self._ledger.stop(name, "paused", self._clock.monotonic(), ticket)
 
     async def resume(self, life: Life, name: str) -> None:
         """Resume a lane."""
-        self._ledger.go(name, "paused")
+        self._ledger.go(name, "paused", self._clock.monotonic(), life.number)
         await life.engine.actions.resume(name, **BY)
+        self._ledger.gone(name, "paused")
 
     async def reset(self, life: Life, name: str) -> None:
         """Close a lane's breaker."""
-        self._ledger.go(name, "opened")
+        self._ledger.go(name, "opened", self._clock.monotonic(), life.number)
         await life.engine.actions.reset_breaker(name, **BY)
+        self._ledger.gone(name, "opened")

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import apsw
@@ -63,13 +63,17 @@ async def read(store: Store) -> Facts:
 
 
 def guard(connection: apsw.Connection) -> None:
-    """Let the database itself watch that states follow the table, whoever writes."""
+    """Let the database itself watch that states follow the table, whoever writes.
+
+    A doubt may come to a delivery in any state: of a try that ended late.
+    """
     moves = {pair for table in TRANSITIONS.values() for pair in table.items()}
     allowed = ", ".join(f"'{a.value}>{b.value}'" for a, b in sorted(moves))
     connection.execute(
         "CREATE TEMP TABLE wrong (id TEXT, was TEXT, became TEXT);"  # noqa: S608  # our words
         "CREATE TEMP TRIGGER watch BEFORE UPDATE ON main.deliveries WHEN "
-        f"(old.status || '>' || new.status) NOT IN ({allowed}) OR new.revision <= old.revision "
+        f"((old.status || '>' || new.status) NOT IN ({allowed}) "
+        "AND NOT (old.status = new.status AND new.in_doubt)) OR new.revision <= old.revision "
         "BEGIN INSERT INTO wrong VALUES (old.id, old.status || ' ' || old.revision, "
         "new.status || ' ' || new.revision); END"
     )
@@ -120,12 +124,14 @@ def _counters(facts: Facts, ledger: Ledger) -> None:
             ledger.broken(Promise.COUNTERS, f"{recipient}: {counts} do not add up")
 
 
-Key = tuple[str, int, int, int]
-"""Delivery, number of the attempt, begin and end on the wall clock: a send's and its event's."""
+Key = tuple[int, str, int, int, int]
+"""Process, delivery, number of the attempt, begin and end on the wall clock: of a send and of its
+event. Two processes may send the same at the same instant."""
 
 
-def _key(event: Attempt) -> Key:
+def _key(event: Attempt, writers: Mapping[str, int]) -> Key:
     return (
+        writers.get(event.event_id, 0),
         event.delivery_id,
         event.attempt_number,
         event.request_timestamp,
@@ -135,12 +141,12 @@ def _key(event: Attempt) -> Key:
 
 def _recorded(facts: Facts, ledger: Ledger) -> dict[Key, Send]:
     """Match sends with events: what is not on record was cut by a crash."""
-    events = Counter(_key(each) for attempts in facts.attempts.values() for each in attempts)
+    attempts = (each for group in facts.attempts.values() for each in group)
+    events = Counter(_key(each, ledger.writers) for each in attempts)
     sends: dict[Key, Send] = {}
     lost: dict[int, list[Send]] = defaultdict(list)
-    # Of two processes that sent at the same instant, the one that was stopped has its event.
-    for send in sorted(ledger.sends, key=lambda send: not ledger.ended.get(send.life)):
-        key = (send.delivery_id, send.attempt, send.wall, send.done)
+    for send in ledger.sends:
+        key = (send.life, send.delivery_id, send.attempt, send.wall, send.done)
         if events[key] > 0:
             events[key] -= 1
             sends[key] = send
@@ -148,7 +154,7 @@ def _recorded(facts: Facts, ledger: Ledger) -> dict[Key, Send]:
             lost[send.life].append(send)
     for key, left in events.items():
         if left > 0:
-            ledger.broken(Promise.RECORDED, f"an event without a send: {key}", key[0])
+            ledger.broken(Promise.RECORDED, f"an event without a send: {key}", key[1])
     for life, group in lost.items():
         most = 0 if ledger.ended.get(life) else ledger.max_in_flight
         if len(group) > most:
@@ -254,7 +260,7 @@ def _blame(
     group = _generations(attempts).get(delivery.generation, [])
     if not group or facts.rules[group[-1].configuration].exhausted_while_down != "hold":
         return
-    first, last = sends.get(_key(group[0])), sends.get(_key(group[-1]))
+    first, last = (sends.get(_key(each, ledger.writers)) for each in (group[0], group[-1]))
     if first is not None and last is not None and last.good_at < first.at:
         text = f"{delivery.id} ran out of retries on a recipient that answered nobody since"
         ledger.broken(Promise.BLAME, text, delivery.id)

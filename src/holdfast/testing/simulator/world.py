@@ -5,6 +5,7 @@ with everything at once hides what shows only without the rest.
 """
 
 import random
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -34,6 +35,27 @@ _RATES: Final = {
     Fault.POISON: (0.002, 0.01),
 }
 """Ranges of the rates; `Fault` says per what."""
+ALONE: Final = frozenset({*_RATES, Fault.ENDLESS})
+"""What strikes where one process owns everything."""
+_CREW_RATES: Final = _RATES | {
+    Fault.CRASH: (0.1, 0.8),
+    Fault.RESTART: (0.02, 0.2),
+    Fault.JOIN: (0.02, 0.2),
+    Fault.LEAVE: (0.02, 0.2),
+    Fault.PAUSE: (0.1, 0.5),
+    Fault.CUT: (0.05, 0.3),
+    Fault.AWAY: (0.01, 0.05),
+    Fault.ANSWER: (0.01, 0.1),
+    Fault.SKEW: (0.2, 0.9),
+}
+del _CREW_RATES[Fault.ZOMBIE]  # where workers share a store it is a process that was paused
+TOGETHER: Final = frozenset({*_CREW_RATES, Fault.ENDLESS})
+"""What strikes where several workers share a store."""
+_CREW_DELIVERIES: Final = (600, 3_000, 6_000, 6_000)
+_ROUGH: Final = 0.4
+"""Share of the worlds of several workers in which one ends, stops or is cut off all the time."""
+_ROUGH_RATES: Final = {Fault.CRASH: (0.3, 1.0), Fault.PAUSE: (0.2, 0.8), Fault.CUT: (0.2, 0.6)}
+_ROUGH_DELIVERIES: Final = (600, 1_200)
 _QUICK: Final = (Trouble.FLAKY, Trouble.LIMITED, Trouble.DOWN, Trouble.GATEWAY, Trouble.HANGS_UP)
 
 
@@ -51,6 +73,7 @@ class World(msgspec.Struct, frozen=True):
     """Everything that is decided before a run begins.
 
     Attributes:
+        workers: how many at once; 1: it owns everything, more: they share a store.
         catalog: recipients, policies and one flow.
         settings: of the engine.
         partners: by recipient.
@@ -62,6 +85,7 @@ class World(msgspec.Struct, frozen=True):
         read_ms: most that passes before, and after, a read.
     """
 
+    workers: int
     catalog: Catalog
     settings: EngineSettings
     partners: dict[str, Partnership]
@@ -78,9 +102,14 @@ class World(msgspec.Struct, frozen=True):
         return self.rates.get(Fault.POISON, 0.0)
 
 
-def make(rng: random.Random) -> World:
-    """Draw a world."""
-    count = rng.choice((1, 1, 2, 3, 3, 4, 6))
+Draw = Callable[[random.Random, int], World]
+"""Draws a world of so many workers at most."""
+
+
+def make(rng: random.Random, workers: int = 1) -> World:
+    """Draw a world of so many workers at most: of one, or of two and more."""
+    alone = workers == 1
+    count = rng.choice((1, 1, 2, 3, 3, 4, 6) if alone else (2, 4, 6, 9, 12))
     span_ms = rng.uniform(15_000, 60_000)
     calm = rng.random() < 0.1
     spells = (0,) if rng.random() < 0.2 else (0, 1, 2, 3, 5)
@@ -94,24 +123,45 @@ def make(rng: random.Random) -> World:
         steps=tuple(Step(name=f"to-{name}", recipient=name) for name in names),
     )
     settings = _settings(rng)
+    if not alone:
+        settings = _crew_settings(rng, settings)
     most = 150 + 80 * settings.max_in_flight  # one at a time is slow: a few show enough
-    return World(
+    counts = (150, 600, 3_000, 6_000, 10_000) if alone else _CREW_DELIVERIES
+    drawn = World(
+        workers=1 if alone else rng.randint(2, workers),
         catalog=Catalog(policy=_policy(rng), recipients=recipients, flows={FLOW: flow}),
         settings=settings,
         partners=partners,
-        rates={} if calm else _rates(rng),
+        rates={} if calm else _rates(rng, _RATES if alone else _CREW_RATES),
         span_ms=span_ms,
-        messages=min(most, rng.choice((150, 600, 3_000, 6_000, 10_000))) // count,
+        messages=min(most, rng.choice(counts)) // count,
         commit_ms=rng.choice((2, 50, 100, 200)),
         read_ms=rng.choice((1, 20, 100)),
         people=0.0 if calm or rng.random() < 0.25 else rng.uniform(0.1, 2.0),
     )
+    rough = not (alone or calm) and rng.random() < _ROUGH
+    return _roughened(rng, drawn, workers) if rough else drawn
 
 
-def _rates(rng: random.Random) -> dict[Fault, float]:
+def _roughened(rng: random.Random, world: World, workers: int) -> World:
+    """Return a world of many take-overs: every few seconds a lease ends, and it is a short one."""
+    harm = {fault: rng.uniform(*_ROUGH_RATES[fault]) for fault in _ROUGH_RATES}
+    return msgspec.structs.replace(
+        world,
+        workers=workers,
+        settings=msgspec.structs.replace(
+            world.settings, lease_seconds=3.0, intake_queue=max(50, world.settings.intake_queue)
+        ),
+        rates=world.rates | harm,
+        span_ms=max(40_000, world.span_ms),
+        messages=rng.choice(_ROUGH_DELIVERIES) // len(world.partners),
+    )
+
+
+def _rates(rng: random.Random, ranges: dict[Fault, tuple[float, float]]) -> dict[Fault, float]:
     density = rng.choice((0.15, 0.5, 0.8))
-    chosen = [fault for fault in _RATES if rng.random() < density]
-    return {fault: rng.uniform(*_RATES[fault]) for fault in chosen}
+    chosen = [fault for fault in ranges if rng.random() < density]
+    return {fault: rng.uniform(*ranges[fault]) for fault in chosen}
 
 
 def _settings(rng: random.Random) -> EngineSettings:
@@ -121,6 +171,14 @@ def _settings(rng: random.Random) -> EngineSettings:
         buffer_total=rng.choice((1, 5, 20, 100, 1000)),
         intake_queue=rng.choice((5, 50, 20_000)),
         shutdown_seconds=rng.choice((0.0, 0.5, 2.0, 10.0)),
+    )
+
+
+def _crew_settings(rng: random.Random, settings: EngineSettings) -> EngineSettings:
+    return msgspec.structs.replace(
+        settings,
+        max_in_flight=rng.choice((2, 8, 32, 64, 128)),
+        lease_seconds=rng.choice((3.0, 3.0, 4.0, 10.0)),
     )
 
 

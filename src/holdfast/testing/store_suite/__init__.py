@@ -12,7 +12,10 @@ mode.
 """
 
 from holdfast.testing.store_suite.accepting import AcceptingSuite
+from holdfast.testing.store_suite.alerting import AlertingSuite
 from holdfast.testing.store_suite.following import FollowingSuite
+from holdfast.testing.store_suite.grouping import GroupingSuite
+from holdfast.testing.store_suite.guarding import GuardingSuite
 from holdfast.testing.store_suite.keeping import KeepingSuite
 from holdfast.testing.store_suite.leasing import LeasingSuite
 from holdfast.testing.store_suite.operating import OperatingSuite
@@ -33,6 +36,9 @@ class StoreSuite(
     SearchingSuite,
     KeepingSuite,
     OperatingSuite,
+    GroupingSuite,
+    AlertingSuite,
+    GuardingSuite,
     SumsSuite,
 ):
     """Subclass it, name the class `Test...` and give it a `store` fixture."""

@@ -84,6 +84,7 @@ class Case:
             followed=False,
             expires_at=self.now + 3 * DAY,
             created_at=message.created_at,
+            value=message.value,
             due_at=self.now,
         )
         return msgspec.structs.replace(delivery, **fields)

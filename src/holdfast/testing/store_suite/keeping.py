@@ -83,6 +83,27 @@ class KeepingSuite(Suite):
         assert found.sealed is None
         assert await case.store.prune(LATER, Retention(payloads=LATER)) == Pruned()
 
+    async def test_payloads_go_in_small_steps_past_those_that_wait(self, case: Case) -> None:
+        """Every call goes on where the last one ended; what ended since goes in the next run."""
+        taken = [await case.take() for _ in range(9)]
+        done = [each for number, each in enumerate(taken) if number % 3]
+        for each in done:
+            await case.change(each, Verb.SUCCEED)
+        retention = Retention(payloads=LATER, limit=2)
+        steps = [(await case.store.prune(LATER, retention)).payloads for _ in range(4)]
+        assert steps == [2, 2, 2, 0]
+        await case.change(taken[0], Verb.SUCCEED)
+        assert await case.store.prune(LATER, retention) == Pruned(payloads=1)
+        await case.change(taken[3], Verb.SUCCEED)
+        await case.store.prune(LATER, Retention(payloads=LATER - 1, limit=2))
+        await case.change(taken[6], Verb.SUCCEED)
+        gone = [(await case.store.prune(LATER, retention)).payloads for _ in range(2)]
+        assert sum(gone) >= 1
+        for each in taken:
+            found = await case.store.message(each.message_id)
+            assert found is not None
+            assert found.sealed is None
+
     async def test_rows_go_with_their_deliveries_and_are_counted(self, case: Case) -> None:
         """The sum holds: created = delivered + pending + dead + discarded + pruned (promise 2)."""
         gone = [await case.take() for _ in range(3)]

@@ -30,7 +30,9 @@ class LeasingSuite(Suite):
 
     async def test_workers_see_each_other(self, store: Store, other: Store) -> None:
         """Each has an epoch of its own, the later the higher, and is seen as it told."""
-        first = await store.join(NOW, Worker(name="a", host="h", pid=7, version="1", slots=3))
+        first = await store.join(
+            NOW, Worker(name="a", host="h", pid=7, version="1", configuration=2, slots=3)
+        )
         second = await other.join(NOW, Worker(name="b"))
         assert first.shared
         assert second.shared
@@ -39,7 +41,9 @@ class LeasingSuite(Suite):
         seen = await other.survey()
         one, two = seen.members
         assert (one.epoch, two.epoch) == (first.epoch, second.epoch)
-        assert one.worker == Worker(name="a", host="h", pid=7, version="1", slots=5)
+        told = Worker(name="a", host="h", pid=7, version="1", configuration=2, slots=5)
+        assert one.worker == told
+        assert two.worker.configuration == 0
         assert (one.in_flight, one.leaving, two.leaving) == (2, True, False)
         assert (one.open_slots, two.open_slots) == (3, 0)
         assert one.started_at <= seen.now < one.lease_until

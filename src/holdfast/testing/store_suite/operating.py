@@ -184,6 +184,29 @@ class OperatingSuite(Suite):
         [result] = await case.store.results(done.id, limit=5)
         assert result.outcome is Outcome.RELEASED
 
+    async def test_results_are_filtered_by_outcome(self, case: Case) -> None:
+        """One or several; pages go on within them, and `opened` narrows further."""
+        kinds = tuple(Outcome)
+        told = tuple(
+            Result(f"dlv_{number:02}", kinds[number % len(kinds)], "", 1, NOW)
+            for number in range(2 * len(kinds))
+        )
+        name = (await saved(case, operation(), told={"results": told})).id
+        results = case.store.results
+        everything = await results(name, limit=99)
+        assert everything == list(told[::-1])
+        for outcome in kinds:
+            some = await results(name, limit=99, outcomes=[outcome])
+            assert [each.outcome for each in some] == [outcome] * 2
+        failed = {Outcome.FAILED, Outcome.ENDED}
+        expected = [each for each in everything if each.outcome in failed]
+        first = await results(name, limit=3, outcomes=failed)
+        below = first[-1].delivery_id
+        rest = await results(name, below=below, limit=3, outcomes=failed)
+        assert first + rest == expected
+        opened = await results(name, limit=9, opened=True, outcomes=[Outcome.DONE, Outcome.FAILED])
+        assert [each.outcome for each in opened] == [Outcome.DONE] * 2
+
     async def test_what_ended_long_ago_goes_with_its_results(self, case: Case) -> None:
         """A few at a time; what has not ended stays, however old."""
         results = tuple(Result(f"dlv_{n}", Outcome.DONE, "", 1, NOW) for n in range(3))

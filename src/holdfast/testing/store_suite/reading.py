@@ -5,7 +5,8 @@ import msgspec
 from holdfast.model.attempt import Result
 from holdfast.model.delivery import BANDS, Delivery, Verb
 from holdfast.model.message import NEVER
-from holdfast.store import Accept, EventQuery, Later, Snapshot
+from holdfast.shelf import Later
+from holdfast.store import Accept, EventQuery, Snapshot
 from holdfast.testing.store_suite.case import NOW, Case, Suite
 
 

@@ -32,6 +32,15 @@ QUERIES: Final = (
     "-class:server",
     "code:RETRY_LIMIT_EXCEEDED",
     "-code:RETRY_LIMIT_EXCEEDED",
+    "group:g1_a",
+    "group:g1_a,g1_b status:dead",
+    "status:delivered group:g1_a",
+    "-group:g1_a",
+    "status:dead group:g1_b recipient:north",
+    "assignee:bea",
+    "assignee:nobody status:dead",
+    "-assignee:bea,nobody",
+    "parent:dlv_0,dlv_1",
     "gate:not_before",
     "-gate:not_before",
     "step:one account:acme",
@@ -116,6 +125,8 @@ class Mixture:
             "reason": rng.choice(REASONS),
             "attempts": rng.randrange(5),
             "hold_gate": rng.choice((None, "not_before")),
+            "fingerprint": rng.choice((None, "g1_a", "g1_b")),
+            "assignee": rng.choice((None, None, "bea")),
         }
 
     def expected(self, predicate: Predicate) -> list[Delivery]:
@@ -276,6 +287,8 @@ def _random(rng: Random) -> Predicate:
         "code": ("RETRY_LIMIT_EXCEEDED",),
         "gate": ("not_before",),
         "step": ("one",),
+        "group": ("g1_a", "g1_b"),
+        "assignee": ("bea", ""),
     }
     spans = {"http": (400, 599), "attempts": (0, 4), "priority": (0, 9), "value": (0, 200)}
     choices = tuple(

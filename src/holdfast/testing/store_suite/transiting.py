@@ -123,6 +123,21 @@ class TransitingSuite(Suite):
         (event,) = await case.store.events(EventQuery(delivery_id=seen.id))
         assert event.attempt.stale
 
+    async def test_a_refused_try_that_may_have_arrived_leaves_its_doubt(self, case: Case) -> None:
+        """The change that came first stays, and a later "duplicate" answer is understood."""
+        seen, lost = await case.take(), await case.take()
+        now = await case.change(seen, Verb.RESCHEDULE)
+        late = case.transition(seen, Verb.RETRY, Result.ERROR, in_doubt=True)
+        for _ in range(2):  # after an ambiguous commit it comes again
+            assert await case.apply(late) == (REFUSED,)
+            found = await case.get(seen)
+            assert found.in_doubt
+            assert found.revision == now.revision + 1
+            assert found.due_at == now.due_at
+        gone = case.transition(lost, Verb.RETRY, Result.ERROR, in_doubt=True).late()
+        assert await case.apply(gone) == (REFUSED,)
+        assert await case.get(lost) == lost
+
     async def test_settlements_that_are_committed_again_are_not_repeated(self, case: Case) -> None:
         """After an ambiguous commit the same batch gets the same answers and appends nothing."""
         one, two, three = [await case.take() for _ in range(3)]

@@ -7,7 +7,8 @@ SET
     first_attempt_at = new.first_attempt_at, in_doubt = new.in_doubt, crashes = new.crashes,
     hold_gate = new.hold_gate, code = new.code, failure_class = new.failure_class,
     http_status = new.http_status, reason = new.reason, original_event_id = new.original_event_id,
-    endpoint = new.endpoint, policy = new.policy, updated_at = new.updated_at, status = new.status,
+    endpoint = new.endpoint, policy = new.policy, fingerprint = new.fingerprint,
+    assignee = new.assignee, cause = new.cause, updated_at = new.updated_at, status = new.status,
     ended_at = new.ended_at, expires_at = new.expires_at, priority = new.priority
 FROM
     unnest(
@@ -16,14 +17,15 @@ FROM
         :active_ms::bigint[], :last_delay_ms::bigint[], :first_attempt_at::bigint[],
         :in_doubt::boolean[], :crashes::integer[], :hold_gate::text[], :code::text[],
         :failure_class::text[], :http_status::integer[], :reason::text[],
-        :original_event_id::text[], :endpoint::text[], :policy::text[], :updated_at::bigint[],
+        :original_event_id::text[], :endpoint::text[], :policy::text[],
+        :fingerprint::text[], :assignee::text[], :cause::text[], :updated_at::bigint[],
         :status::text[], :ended_at::bigint[], :expires_at::bigint[],
         :priority::smallint[]
     ) AS new (
         id, seen, due_at, revision, generation, attempt, counted, attempts, active_ms,
         last_delay_ms, first_attempt_at, in_doubt, crashes, hold_gate, code, failure_class,
-        http_status, reason, original_event_id, endpoint, policy, updated_at, status, ended_at,
-        expires_at, priority
+        http_status, reason, original_event_id, endpoint, policy, fingerprint, assignee, cause,
+        updated_at, status, ended_at, expires_at, priority
     )
 WHERE d.id = new.id AND d.revision = new.seen
 RETURNING 1

@@ -47,5 +47,5 @@ SELECT
         ) AS later
     )
 FROM chosen
-JOIN holdfast.delivery_rows AS d ON d.id = chosen.id
+JOIN holdfast.delivery_bodies AS d ON d.id = chosen.id
 JOIN holdfast.message_rows AS m ON m.id = chosen.message_id

@@ -29,6 +29,7 @@ FROM (
         AND retry_timestamp < :end::bigint -- ?end
         AND delivery_id = :delivery_id::text -- ?delivery_id
         AND recipient = :recipient::text -- ?recipient
+        AND recipient = any(:among::text[]) -- ?among
     ORDER BY position ASC -- ?forward
     ORDER BY position DESC -- ?backward
     LIMIT :limit::bigint

@@ -7,4 +7,4 @@ FROM (
     ORDER BY expires_at
     LIMIT :limit::bigint
 ) AS found
-JOIN holdfast.delivery_rows AS d ON d.id = found.id
+JOIN holdfast.delivery_bodies AS d ON d.id = found.id

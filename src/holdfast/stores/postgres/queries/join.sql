@@ -13,10 +13,11 @@ raised AS (
     RETURNING o.epoch
 )
 INSERT INTO holdfast.workers (
-    epoch, name, host, pid, version, slots, lease_ms, started_at, lease_until
+    epoch, name, host, pid, version, configuration, slots, lease_ms, started_at, lease_until
 )
 SELECT
-    raised.epoch, :name::text, :host::text, :pid::bigint, :version::text, :slots::integer,
-    :lease_ms::bigint, holdfast.store_now(), holdfast.store_now() + :lease_ms::bigint
+    raised.epoch, :name::text, :host::text, :pid::bigint, :version::text,
+    :configuration::integer, :slots::integer, :lease_ms::bigint, holdfast.store_now(),
+    holdfast.store_now() + :lease_ms::bigint
 FROM raised
 RETURNING epoch, started_at

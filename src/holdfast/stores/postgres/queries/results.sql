@@ -13,6 +13,7 @@ FROM (
     WHERE
         operation_id = :id::text AND delivery_id < :below::text
         AND outcome IN ('done', 'released') -- ?opened
+        AND outcome = ANY(:outcomes::text[]) -- ?outcomes
     ORDER BY delivery_id DESC
     LIMIT :limit::bigint
 ) AS found

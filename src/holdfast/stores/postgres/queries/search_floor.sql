@@ -7,6 +7,8 @@ WHERE
     d.id < :below::text AND d.id >= :floor::text -- ?deliveries
     d.delivery_id < :below::text AND d.delivery_id >= :floor::text -- ?by_token
     AND d.token = :driver::bytea -- ?by_token
+    AND d.assignee = :driver::text AND d.status = 'dead' -- ?by_assignee
+    AND d.fingerprint = :driver::text AND d.status IN ('pending', 'dead') -- ?by_group
     AND d.status = 'dead' AND d.recipient = :driver::text -- ?by_dead
     AND d.status = 'dead' -- ?by_review
     AND d.status = :driver::text AND d.status <> 'delivered' -- ?by_status

@@ -1,4 +1,4 @@
 -- These deliveries.
 SELECT coalesce(json_agg(body), '[]')::text
-FROM holdfast.delivery_rows
+FROM holdfast.delivery_bodies
 WHERE id = ANY(:ids::text[])

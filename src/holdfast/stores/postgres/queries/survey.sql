@@ -7,7 +7,7 @@ SELECT json_build_object(
             'epoch', w.epoch,
             'worker', json_build_object(
                 'name', w.name, 'host', w.host, 'pid', w.pid, 'version', w.version,
-                'slots', w.slots, 'lease_ms', w.lease_ms
+                'configuration', w.configuration, 'slots', w.slots, 'lease_ms', w.lease_ms
             ),
             'started_at', w.started_at,
             'lease_until', w.lease_until,

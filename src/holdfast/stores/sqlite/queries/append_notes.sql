@@ -1,3 +1,3 @@
 -- Append audit lines.
-INSERT OR IGNORE INTO notes (at, actor, action, subject, reason, detail)
-SELECT * FROM (VALUES (?, ?, ?, ?, ?, ?)) WHERE column1 IS NOT NULL
+INSERT OR IGNORE INTO notes (at, actor, action, subject, reason, detail, account)
+SELECT * FROM (VALUES (?, ?, ?, ?, ?, ?, ?)) WHERE column1 IS NOT NULL

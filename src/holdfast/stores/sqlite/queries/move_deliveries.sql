@@ -8,6 +8,7 @@ SET
     crashes = new.column12, hold_gate = new.column13, code = new.column14,
     failure_class = new.column15, http_status = new.column16, reason = new.column17,
     original_event_id = new.column18, endpoint = new.column19, policy = new.column20,
-    updated_at = new.column21
-FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS new
+    fingerprint = new.column21, assignee = new.column22, cause = new.column23,
+    updated_at = new.column24
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS new
 WHERE deliveries.place = new.column1

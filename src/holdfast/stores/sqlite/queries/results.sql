@@ -9,6 +9,7 @@ FROM (
     WHERE
         operation_id = :id AND delivery_id < :below
         AND outcome IN ('done', 'released') -- ?opened
+        AND outcome IN (SELECT value FROM json_each(:outcomes)) -- ?outcomes
     ORDER BY delivery_id DESC
     LIMIT :limit
 )

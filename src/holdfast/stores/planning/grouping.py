@@ -1,0 +1,87 @@
+"""Failure groups: what a commit counts of them, and when a person's change holds."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from holdfast.errors import Conflict
+from holdfast.model.alert import ALERTS_LOOK, CRITICAL_LOOK, AlertQuery, CriticalQuery
+from holdfast.model.group import BUCKET_MS, Change, Counted, Group, Sighting, Tally
+from holdfast.model.message import NEVER
+from holdfast.model.search import Search
+from holdfast.stores.planning import searching
+
+_COUNTED: Final = msgspec.json.Decoder(list[tuple[Group, Tally]], strict=False)
+COUNTED: Final = ("id", "account", "flow", "step", "recipient", "failure_class", "code",
+                  "template", "first_at", "last_at", "failures")  # fmt: skip
+"""Columns of `sight_groups.sql`."""
+BUCKETS: Final = ("group_id", "bucket", "failures")
+"""Columns of `count_failures.sql`."""
+CHANGED: Final = ("status", "owner", "until", "ceiling", "resolved_at", "told", "changed_at",
+                  "changed_by", "why", "nature", "judged_at", "judged_by")  # fmt: skip
+"""What a person's change writes."""
+Row = tuple[str | int, ...]
+
+
+def counted(sightings: Sequence[Sighting]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of groups and of buckets, each by key, so that writers agree on an order."""
+    groups: dict[str, list[Sighting]] = {}
+    buckets: dict[tuple[str, int], int] = {}
+    for each in sightings:
+        groups.setdefault(each.id, []).append(each)
+        key = each.id, each.at // BUCKET_MS
+        buckets[key] = buckets.get(key, 0) + 1
+    rows: list[Row] = []
+    for _, own in sorted(groups.items()):
+        first = own[0]
+        place = (first.id, first.account, first.flow, first.step, first.recipient)
+        times = [each.at for each in own]
+        why = (first.failure_class, first.code, first.template)
+        rows.append((*place, *why, min(times), max(times), len(own)))
+    return rows, [(*key, number) for key, number in sorted(buckets.items())]
+
+
+def changed(change: Change) -> dict[str, object]:
+    """Return the values of `change_group.sql`."""
+    after = change.after
+    values: dict[str, object] = {name: getattr(after, name) for name in CHANGED}
+    return {"id": after.id, "seen": change.seen, **values}
+
+
+def check(change: Change, found: int) -> None:
+    """Refuse a change of a group that is not as it was seen; `found`: rows that were changed.
+
+    Raises:
+        Conflict: it is not.
+    """
+    if not found:
+        raise Conflict(f"group {change.after.id} is not at revision {change.seen} any more")
+
+
+def tallies(text: str) -> list[Counted]:
+    """Return what a tally found."""
+    return [Counted(group, tally) for group, tally in _COUNTED.decode(text)]
+
+
+def asked(search: Search, groups_max: int) -> tuple[searching.Plan, dict[str, object]]:
+    """Return the plan of a tally and the values besides its own."""
+    plan = searching.grouped(search)
+    look = searching.grouped_look(search, plan)
+    return plan, {"look": look, "limit": NEVER, "floor": "", "groups_max": groups_max}
+
+
+def alerts(query: AlertQuery) -> dict[str, Any]:
+    """Return the values of `alerts.sql`; `scope` where only one account is meant."""
+    values = {"since": query.since, "now": query.now, "look": ALERTS_LOOK, "limit": query.limit}
+    return values | _scope(query.account)
+
+
+def critical(query: CriticalQuery) -> dict[str, Any]:
+    """Return the values of `critical.sql`; one row beyond the look tells whether there are more."""
+    values = {"priority": query.priority, "look": CRITICAL_LOOK + 1, "limit": query.limit}
+    return values | _scope(query.account)
+
+
+def _scope(account: str | None) -> dict[str, Any]:
+    return {} if account is None else {"scope": account}

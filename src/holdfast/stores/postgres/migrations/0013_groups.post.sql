@@ -1,0 +1,2 @@
+-- `delivery_bodies` has taken its place.
+DROP VIEW holdfast.delivery_rows;

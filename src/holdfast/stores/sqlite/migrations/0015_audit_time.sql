@@ -1,0 +1,2 @@
+-- The audit journal is read by time.
+CREATE INDEX notes_at ON notes (at);
