@@ -16,7 +16,6 @@ more of that work.
 import argparse
 import asyncio
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from typing import Any, Final
 import msgspec
 import psutil
 import uvloop
-from searching import COUNTED, RUNS, SPAN_MS, START, Filler, fill, flow
+from searching import COUNTED, RUNS, SPAN_MS, START, Filler, fill, flow, opened
 
 from holdfast.engine.groups import Groups
 from holdfast.engine.judgements import Judgements
@@ -37,11 +36,7 @@ from holdfast.model.search import Search
 from holdfast.model.worker import Ownership
 from holdfast.policy.search import parse
 from holdfast.store import Accept, Batch, Store, Transition
-from holdfast.stores.postgres import PostgresStore
-from holdfast.stores.postgres.address import parse as address
-from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.clock import VirtualClock
-from holdfast.testing.postgres import PostgresServer
 
 CASES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("", {}),
@@ -232,22 +227,8 @@ async def run(options: argparse.Namespace, store: Store) -> None:
 
 async def main(options: argparse.Namespace) -> None:
     """Open a store of the kind that is asked for and measure it."""
-    if options.postgres:
-        server = PostgresServer({"shared_buffers": "512MB"})
-        server.start()
-        try:
-            database = await PostgresStore.open(address(server.empty()))
-            await run(options, database)
-            await database.close()
-        finally:
-            server.close()
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore.open(folder / "holdfast.db", synchronous="NORMAL")
+    async with opened(postgres=options.postgres, keep=options.keep) as store:
         await run(options, store)
-        await store.close()
 
 
 def _options() -> argparse.Namespace:

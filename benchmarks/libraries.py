@@ -25,7 +25,7 @@ from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
 from postgres import filled
 from redis_server import redis_server
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 TITLE = "Job libraries doing the same job"
 PYTHON: Final = programs.HERE.parent / ".venv/peers/bin/python"
@@ -41,20 +41,19 @@ def measure(size: Size, tell: Tell) -> Result:
         sys.exit("the peers are not installed; run: make peers")
     count = size.of(6_000, 100)
     rounds: list[Round] = []
-    server = PostgresServer()
-    try:
-        server.start()
-        with programs.sink() as (sink, port), redis_server(PYTHON) as redis:
-            for number in range(size.rounds):
-                tell(f"round {number + 1}: Holdfast and {len(PEERS)} libraries, {count} each")
-                found = {"holdfast": _holdfast(sink, port, count, server)}
-                for peer in PEERS:
-                    store = redis if peer in ON_REDIS else _emptied(server)
-                    found[peer] = _peer(peer, store, (sink, port), count)
-                found["best"] = max((found[peer] for peer in PEERS), key=_rate)
-                rounds.append(found)
-    finally:
-        server.close()
+    with (
+        running(PostgresServer()) as server,
+        programs.sink() as (sink, port),
+        redis_server(PYTHON) as redis,
+    ):
+        for number in range(size.rounds):
+            tell(f"round {number + 1}: Holdfast and {len(PEERS)} libraries, {count} each")
+            found = {"holdfast": _holdfast(sink, port, count, server)}
+            for peer in PEERS:
+                store = redis if peer in ON_REDIS else _emptied(server)
+                found[peer] = _peer(peer, store, (sink, port), count)
+            found["best"] = max((found[peer] for peer in PEERS), key=_rate)
+            rounds.append(found)
     return Result(tuple(_figures(rounds)), tuple(rounds))
 
 

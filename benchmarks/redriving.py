@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from rich.progress import Progress
 
 from holdfast.app import App
 from holdfast.config import load
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 SLOTS: Final = 512
 KILLS: Final = 2
@@ -92,29 +93,24 @@ def verify(ask: Callable[[str], int], prefix: str, seen: int, count: int) -> Non
 
 def main(options: argparse.Namespace) -> None:
     """Fill, redrive, kill, verify."""
-    server = PostgresServer() if options.store == "postgres" else None
-    try:
+    database = PostgresServer() if options.store == "postgres" else None
+    with (
+        running(database) if database else nullcontext() as server,
+        tempfile.TemporaryDirectory(prefix="holdfast-redriving-") as folder,
+        programs.sink() as (sink, port),
+    ):
+        house = House(Path(folder), f"http://127.0.0.1:{port}/", server, CONFIG)
+        uvloop.run(filled(house.config, options.count))
+        redriven(house, options)
+        house.kill()
+        seen = sink.ask("count")["count"]
         if server is not None:
-            server.start()
-        with (
-            tempfile.TemporaryDirectory(prefix="holdfast-redriving-") as folder,
-            programs.sink() as (sink, port),
-        ):
-            house = House(Path(folder), f"http://127.0.0.1:{port}/", server, CONFIG)
-            uvloop.run(filled(house.config, options.count))
-            redriven(house, options)
-            house.kill()
-            seen = sink.ask("count")["count"]
-            if server is not None:
-                database = server
-                verify(lambda sql: int(database.execute(sql)), "holdfast.", seen, options.count)
-            else:
-                store = apsw.Connection(str(house.data / "holdfast.db"))
-                verify(lambda sql: int(store.execute(sql).get), "", seen, options.count)
-                store.close()
-    finally:
-        if server is not None:
-            server.close()
+            database = server
+            verify(lambda sql: int(database.execute(sql)), "holdfast.", seen, options.count)
+        else:
+            store = apsw.Connection(str(house.data / "holdfast.db"))
+            verify(lambda sql: int(store.execute(sql).get), "", seen, options.count)
+            store.close()
 
 
 def _options() -> argparse.Namespace:

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from programs import HOLDFAST, PATIENCE_S, Program, until
 
 from holdfast.testing.partner import Partner, Pause, answer
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 CONFIG = """
 data = "{data}"
@@ -220,12 +220,8 @@ def server(kind: str) -> Iterator[PostgresServer | None]:
     if kind == "sqlite":
         yield None
         return
-    found = PostgresServer()
-    try:
-        found.start()
+    with running(PostgresServer()) as found:
         yield found
-    finally:
-        found.close()
 
 
 def main() -> None:

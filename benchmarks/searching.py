@@ -13,6 +13,8 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +31,7 @@ from holdfast.store import Accept, Batch, Snapshot, Store, Transition
 from holdfast.stores.postgres import PostgresStore
 from holdfast.stores.postgres.address import parse as address
 from holdfast.stores.sqlite import SqliteStore
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 START: Final = 1_767_225_600_000
 SPAN_MS: Final = 30 * 86_400_000
@@ -229,25 +231,27 @@ async def run(options: argparse.Namespace, store: Store) -> None:
     await store.leave(ownership.epoch)
 
 
-async def main(options: argparse.Namespace) -> None:
-    """Open a store of the kind that is asked for and measure it."""
-    if options.postgres:
-        server = PostgresServer({"shared_buffers": "512MB"})
-        server.start()
-        try:
-            server.empty()
-            server_store = await PostgresStore.open(address(server.url(options.database)))
-            await run(options, server_store)
-            await server_store.close()
-        finally:
-            server.close()
+@asynccontextmanager
+async def opened(*, postgres: bool, keep: Path | None) -> AsyncIterator[Store]:
+    """Yield a new store of the kind that is asked for, or the embedded one that was kept."""
+    if postgres:
+        with running(PostgresServer({"shared_buffers": "512MB"})) as server:
+            database = await PostgresStore.open(address(server.empty()))
+            yield database
+            await database.close()
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.keep or Path(scratch)
+        folder = keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         store = SqliteStore.open(folder / "holdfast.db", synchronous="NORMAL")
-        await run(options, store)
+        yield store
         await store.close()
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Open a store of the kind that is asked for and measure it."""
+    async with opened(postgres=options.postgres, keep=options.keep) as store:
+        await run(options, store)
 
 
 def _options() -> argparse.Namespace:
@@ -256,7 +260,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--flow", type=int, default=500)
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--database", default="postgres", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

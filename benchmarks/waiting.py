@@ -13,7 +13,7 @@ from delivering import drain
 from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
 from postgres import filled
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 TITLE = "Two million deliveries waiting"
 
@@ -22,27 +22,22 @@ def measure(size: Size, tell: Tell) -> Result:
     """Compare a database with few deliveries to one with many."""
     count, many = size.of(10_000, 500), size.of(2_000_000, 5_000)
     rounds: list[Round] = []
-    few, full = PostgresServer(), PostgresServer()
-    try:
-        few.start()
-        full.start()
-        with (
-            programs.sink() as (sink, port),
-            tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
-        ):
-            tell(f"filling a database with {many} deliveries")
-            config = filled(Path(folder) / "full", port, many, full)
-            for number in range(size.rounds):
-                tell(f"round {number + 1}: {count} deliveries of {count}, then of {many}")
-                rounds.append(
-                    {
-                        "few": _few(sink, port, count, few),
-                        "many": drain(sink, config, count),
-                    }
-                )
-    finally:
-        few.close()
-        full.close()
+    with (
+        running(PostgresServer()) as few,
+        running(PostgresServer()) as full,
+        programs.sink() as (sink, port),
+        tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
+    ):
+        tell(f"filling a database with {many} deliveries")
+        config = filled(Path(folder) / "full", port, many, full)
+        for number in range(size.rounds):
+            tell(f"round {number + 1}: {count} deliveries of {count}, then of {many}")
+            rounds.append(
+                {
+                    "few": _few(sink, port, count, few),
+                    "many": drain(sink, config, count),
+                }
+            )
     return Result(tuple(_figures(rounds)), tuple(rounds))
 
 

@@ -15,7 +15,7 @@ import programs
 from figures import Figure, Result, Round, Size, Tell, column, figure, ratios
 from postgres import filled
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 TITLE = "Two workers against one"
 SLOTS = 64
@@ -29,20 +29,15 @@ def measure(size: Size, tell: Tell) -> Result:
     span = max(1.0, 15.0 * size.scale)
     settling = max(1.0, SETTLING_S * size.scale)
     rounds: list[Round] = []
-    server = PostgresServer()
-    try:
-        server.start()
-        with programs.sink("--slow") as (sink, port):
-            for number in range(size.rounds):
-                tell(f"round {number + 1}: one worker, then two, {span:g} s each")
-                rounds.append(
-                    {
-                        name: _running((sink, port), server, workers, span, settling)
-                        for name, workers in (("one", 1), ("two", 2))
-                    }
-                )
-    finally:
-        server.close()
+    with running(PostgresServer()) as server, programs.sink("--slow") as (sink, port):
+        for number in range(size.rounds):
+            tell(f"round {number + 1}: one worker, then two, {span:g} s each")
+            rounds.append(
+                {
+                    name: _running((sink, port), server, workers, span, settling)
+                    for name, workers in (("one", 1), ("two", 2))
+                }
+            )
     return Result(tuple(_figures(rounds)), tuple(rounds))
 
 

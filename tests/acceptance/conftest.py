@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,8 @@ from urllib.parse import urlsplit
 import apsw
 import pytest
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.ports import free_port
+from holdfast.testing.postgres import PostgresServer, running
 from holdfast.vault import Vault
 
 T = TypeVar("T")
@@ -385,19 +385,6 @@ def program() -> Start:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Return a port that nobody had a moment ago."""
-    return unused_port()
-
-
-def unused_port() -> int:
-    """Return a port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port
-
-
-@pytest.fixture
 def witness(tmp_path: Path) -> Witness:
     """Return what reads the notes of client and partner."""
     return Witness(tmp_path)
@@ -414,7 +401,7 @@ def hire(tmp_path: Path) -> Iterator[Callable[..., list[Holdfast]]]:
                 folder = tmp_path / f"w{number}"
                 folder.mkdir()
                 workers.append(stack.enter_context(_launched(folder, config)))
-                workers[-1].port = unused_port()
+                workers[-1].port = free_port()
                 workers[-1].data.mkdir(mode=0o700)
             Vault.create(workers[0].data)
             for each in workers[1:]:
@@ -433,12 +420,8 @@ def wait_until() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Return a database server, which syncs every commit."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

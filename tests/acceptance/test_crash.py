@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import asyncpg
 import pytest
 
+from holdfast.testing.ports import free_port
 from holdfast.vault import Vault
 
 if TYPE_CHECKING:
@@ -132,15 +133,14 @@ def scene(
     launch: Launch,
     program: Start,
     tmp_path: Path,
-    *,
-    free_port: int,
     witness: Witness,
 ) -> Iterator[Scene]:
     """Start partner and client; the test's parameter says how many messages, and the store."""
     messages, kind = request.param
     server = request.getfixturevalue("server") if kind == "postgresql" else None
     told = [witness.notes, "--latency", 10, "--refuse-one-in", 200]
-    asked = [f"http://127.0.0.1:{free_port}", witness.acks, "--messages", messages]
+    port = free_port()
+    asked = [f"http://127.0.0.1:{port}", witness.acks, "--messages", messages]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
         config = FLOWS + "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
         if server is not None:
@@ -149,7 +149,7 @@ def scene(
             launch(tmp_path, config) as holdfast,
             program("client.py", asked, tmp_path / "client.log", says=False) as client,
         ):
-            holdfast.port = free_port
+            holdfast.port = port
             if server is not None:
                 holdfast.data.mkdir(mode=0o700)
                 Vault.create(holdfast.data)

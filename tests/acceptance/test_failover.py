@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from holdfast.testing.postgres import running
 from holdfast.testing.standby import PostgresPair
 
 if TYPE_CHECKING:
@@ -46,12 +47,8 @@ concurrency = 64
 @pytest.fixture
 def pair() -> Iterator[PostgresPair]:
     """Return two servers, of which one follows the other."""
-    pair = PostgresPair()
-    try:
-        pair.start()
+    with running(PostgresPair()) as pair:
         yield pair
-    finally:
-        pair.close()
 
 
 def doctor(worker: Holdfast) -> str:

@@ -22,9 +22,9 @@ from holdfast.testing.partner import (
     Script,
     Silence,
     answer,
-    closed_port,
     head,
 )
+from holdfast.testing.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def urls(program: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         }
         found["certificate"] = stack.enter_context(Partner(tls=tls)).url
         found["nameless"] = "http://no-such-partner.invalid/"
-        found["absent"] = f"http://127.0.0.1:{closed_port()}/"
+        found["absent"] = f"http://127.0.0.1:{free_port()}/"
         found["inside"] = found["good"]
         server = stack.enter_context(program("httpbin_server.py", [], log)).said
         found |= {name: server + path for name, (path, _) in HTTPBIN.items()}

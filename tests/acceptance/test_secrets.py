@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from holdfast.testing.partner import Act, Partner, Seen, answer, closed_port
+from holdfast.testing.partner import Act, Partner, Seen, answer
+from holdfast.testing.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -129,7 +130,7 @@ def config() -> Iterator[str]:
     """Run a partner for each way to echo; return a configuration with a recipient for each."""
     with contextlib.ExitStack() as stack:
         urls = [stack.enter_context(Partner(script)).url for script in SCRIPTS]
-        urls += [f"http://127.0.0.1:{closed_port()}/{PATH}", f"http://nowhere.invalid/{PATH}"]
+        urls += [f"http://127.0.0.1:{free_port()}/{PATH}", f"http://nowhere.invalid/{PATH}"]
         yield CONFIG + "".join(
             RECIPIENT.format(
                 name=f"r{number}",

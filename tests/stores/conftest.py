@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 
 EMPTY = """
 DO $$ BEGIN
@@ -25,12 +25,8 @@ def postgres() -> Iterator[PostgresServer]:
 
     Without autovacuum, whose transactions would hide the newest events for a moment.
     """
-    server = PostgresServer({"fsync": "off", "autovacuum": "off"})
-    try:
-        server.start()
+    with running(PostgresServer({"fsync": "off", "autovacuum": "off"})) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import { type AuditFilter, auditFilter, changed } from "../logic/audit";
 import { plural } from "../logic/numbers";
 import { SINCE_CHOICES } from "../logic/since";
 import { short } from "../logic/words";
+import { Older } from "../parts/Older";
 import { Empty, Loading, Trouble } from "../parts/States";
 import { Table } from "../parts/Table";
 import { Time } from "../time/Time";
@@ -45,16 +46,7 @@ export default function Audit() {
         </Empty>
       )}
       {lines.length > 0 && <Lines lines={lines} />}
-      {pages.hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Older
-        </Button>
-      )}
+      <Older list={pages} />
     </>
   );
 }

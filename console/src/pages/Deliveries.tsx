@@ -16,6 +16,7 @@ import { only, withWord } from "../logic/query";
 import { CODE_NAMES, GATE_NAMES, short } from "../logic/words";
 import { Choices } from "../parts/Choices";
 import { ManyBar } from "../parts/ManyBar";
+import { Older } from "../parts/Older";
 import { OperationForm, type Wanted } from "../parts/OperationForm";
 import { QueryField } from "../parts/QueryField";
 import { Scroll } from "../parts/Scroll";
@@ -98,17 +99,7 @@ export default function Deliveries() {
           all={selecting.all}
         />
       )}
-      {list.hasNextPage && (
-        <Button
-          className="older"
-          variant="default"
-          size="xs"
-          loading={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          {items.length === 0 ? "Look further back" : "Older"}
-        </Button>
-      )}
+      <Older list={list} label={items.length === 0 ? "Look further back" : "Older"} />
       <ManyBar
         marked={marked}
         clear={selecting.clear}

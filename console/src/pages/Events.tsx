@@ -7,6 +7,7 @@ import { useParamState } from "../app/params";
 import { count, plural } from "../logic/numbers";
 import { SINCE_CHOICES, since } from "../logic/since";
 import { EventTable } from "../parts/EventTable";
+import { Older } from "../parts/Older";
 import { Empty, Loading, Trouble } from "../parts/States";
 
 const LOOK = 100;
@@ -80,16 +81,7 @@ export default function Events() {
         </Empty>
       )}
       {shown.length > 0 && <EventTable events={shown} />}
-      {pages.hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Older
-        </Button>
-      )}
+      <Older list={pages} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** Failures that look alike, as one line each: how many, where, since when, worth what, whose. */
 
-import { Button, NativeSelect } from "@mantine/core";
+import { NativeSelect } from "@mantine/core";
 import { Link } from "wouter";
 import { type GroupsFilter, useGroups } from "../api/groups";
 import type { GroupLine } from "../api/types";
@@ -20,6 +20,7 @@ import {
 } from "../logic/groups";
 import { plural, worth } from "../logic/numbers";
 import { Choices } from "../parts/Choices";
+import { Older } from "../parts/Older";
 import { Spark } from "../parts/Spark";
 import { Empty, Loading, Trouble } from "../parts/States";
 import { Label } from "../parts/Status";
@@ -84,17 +85,7 @@ export default function Groups() {
         <p className="list-note">older groups than those that were seen last are not listed</p>
       )}
       {lines.length > 0 && <Lines lines={lines} by={by} everyMs={first?.bucket_ms ?? 0} />}
-      {list.hasNextPage && (
-        <Button
-          className="older"
-          variant="default"
-          size="xs"
-          loading={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <Older list={list} label="More" />
     </>
   );
 }

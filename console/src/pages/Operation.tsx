@@ -27,6 +27,7 @@ import { type Act, ActDialog } from "../parts/ActDialog";
 import { Choices } from "../parts/Choices";
 import { Copy } from "../parts/Copy";
 import { Facts } from "../parts/Facts";
+import { Older } from "../parts/Older";
 import { People } from "../parts/People";
 import { Section } from "../parts/Section";
 import { Share } from "../parts/Share";
@@ -369,17 +370,7 @@ function Results({ one }: { one: Shape }) {
           })}
         </Table>
       )}
-      {results.hasNextPage && (
-        <Button
-          className="older"
-          variant="default"
-          size="xs"
-          loading={results.isFetchingNextPage}
-          onClick={() => void results.fetchNextPage()}
-        >
-          More
-        </Button>
-      )}
+      <Older list={results} label="More" />
     </Section>
   );
 }

@@ -1,6 +1,5 @@
 /** Bulk work: what runs, and what was done. */
 
-import { Button } from "@mantine/core";
 import { Link } from "wouter";
 import { useOperations, useRunning } from "../api/operations";
 import type { Operation } from "../api/types";
@@ -8,6 +7,7 @@ import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
 import { count, plural } from "../logic/numbers";
 import { handled, parts, standing, titled } from "../logic/operations";
+import { Older } from "../parts/Older";
 import { Section } from "../parts/Section";
 import { Share } from "../parts/Share";
 import { Empty, Loading, Trouble } from "../parts/States";
@@ -55,16 +55,7 @@ export default function Operations() {
           <History items={ended} />
         </Section>
       )}
-      {list.hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          loading={list.isFetchingNextPage}
-          onClick={() => void list.fetchNextPage()}
-        >
-          Older
-        </Button>
-      )}
+      <Older list={list} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** The review queue: dead deliveries that wait for a person, whose they are, and what they are worth. */
 
-import { Button, Checkbox } from "@mantine/core";
+import { Checkbox } from "@mantine/core";
 import { type MouseEvent, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { useReview } from "../api/review";
@@ -14,6 +14,7 @@ import { count, plural, worth } from "../logic/numbers";
 import { short } from "../logic/words";
 import { Choices } from "../parts/Choices";
 import { ManyBar } from "../parts/ManyBar";
+import { Older } from "../parts/Older";
 import { Section } from "../parts/Section";
 import { Empty, Loading, Trouble } from "../parts/States";
 import { Table } from "../parts/Table";
@@ -66,17 +67,7 @@ export default function Review() {
         </Empty>
       )}
       {items.length > 0 && <Lines items={items} selecting={selecting} within={within} />}
-      {queue.hasNextPage && (
-        <Button
-          className="older"
-          variant="default"
-          size="xs"
-          loading={queue.isFetchingNextPage}
-          onClick={() => void queue.fetchNextPage()}
-        >
-          Older
-        </Button>
-      )}
+      <Older list={queue} />
       {first && first.groups.length > 0 && !assignee && <ByGroup page={first} />}
       <ManyBar marked={marked} clear={selecting.clear} all={null} />
     </>

@@ -8,6 +8,7 @@ import type { Version } from "../api/types";
 import { isAuthor, valueText } from "../logic/versions";
 import { Time } from "../time/Time";
 import { type Act, ActDialog } from "./ActDialog";
+import { Older } from "./Older";
 import { Scroll } from "./Scroll";
 import { Empty, Loading, Trouble } from "./States";
 import { StageLabel } from "./Status";
@@ -58,11 +59,7 @@ export function Versions() {
           </Fragment>
         ))}
       </Table>
-      {asked.hasNextPage && (
-        <Button size="xs" variant="default" onClick={() => void asked.fetchNextPage()}>
-          More
-        </Button>
-      )}
+      <Older list={asked} label="More" />
       <ActDialog act={act} close={() => setAct(null)} />
     </>
   );

@@ -292,10 +292,3 @@ def deaf_port() -> Iterator[int]:
             filler.setblocking(False)  # noqa: FBT003  # the socket module's own signature
             filler.connect_ex(("127.0.0.1", port))
         yield port
-
-
-def closed_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port

@@ -10,12 +10,14 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
+
+from holdfast.testing.ports import free_port
 
 USER: Final = "holdfast"
 _LOG: Final = "server.log"
@@ -32,8 +34,31 @@ class PostgresError(Exception):
     """The server did not do what a test needs; the message holds the end of its log."""
 
 
+class _Server(Protocol):
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=_Server)
+
+
+@contextmanager
+def running(server: T) -> Iterator[T]:
+    """Start a server or a pair of them; close it in the end, also when it did not start.
+
+    Raises:
+        PostgresError: it does not start.
+    """
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
 class PostgresServer:
-    """One server with a free port and a password; `start` it, `close` it.
+    """One server with a free port and a password; `running` starts and closes it.
 
     Attributes:
         port: on 127.0.0.1; the same after a restart.
@@ -199,10 +224,3 @@ def _copied(package: Path, folder: Path) -> Path:
     for name in (package.name, f"{package.name}.libs"):
         shutil.copytree(package.with_name(name), folder / name, symlinks=True)
     return folder / package.name
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port

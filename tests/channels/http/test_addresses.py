@@ -13,7 +13,8 @@ from holdfast.channels.http.resolve import SystemLookup
 from holdfast.clock import SystemClock
 from holdfast.model.attempt import FailureClass, Reply
 from holdfast.testing.clock import VirtualClock
-from holdfast.testing.partner import Names, Partner, answer, closed_port, deaf_port
+from holdfast.testing.partner import Names, Partner, answer, deaf_port
+from holdfast.testing.ports import free_port
 
 Send = Callable[..., Awaitable[Reply]]
 MakeRequest = Callable[..., Request]
@@ -170,7 +171,7 @@ async def test_the_next_address_is_tried_when_one_refuses(send: Send, names: Nam
 async def test_all_addresses_refuse(send: Send, names: Names) -> None:
     """Each address is tried once; then the send has failed."""
     names.answers["dead.test"] = [[f"127.0.0.{n}" for n in range(2, 9)]]
-    reply = await send(f"http://dead.test:{closed_port()}/")
+    reply = await send(f"http://dead.test:{free_port()}/")
     assert (reply.error, reply.error_code) == (FailureClass.CONNECT, "ECONNREFUSED")
 
 
@@ -232,7 +233,7 @@ async def test_secrets_never_reach_a_reply(send: Send) -> None:
     with Partner(lambda _: [b"garbage\r\n\r\n"]) as partner:
         replies = [
             await send(f"{partner.url}?token={secret}"),
-            await send(f"http://127.0.0.1:{closed_port()}/?token={secret}"),
+            await send(f"http://127.0.0.1:{free_port()}/?token={secret}"),
             await send(f"http://gone.test/?token={secret}"),
             await send(f"http://partner.test/?token={secret}", **fields),
             await send(f"ftp://partner.test/?token={secret}"),

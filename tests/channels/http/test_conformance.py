@@ -17,9 +17,9 @@ from holdfast.testing.partner import (
     Script,
     Silence,
     answer,
-    closed_port,
     head,
 )
+from holdfast.testing.ports import free_port
 
 MIB = 1 << 20
 SCRIPTS: dict[Manner, Script] = {
@@ -41,7 +41,7 @@ class HttpStage:
         self.clock = SystemClock()
         self._channel = HttpChannel(self.clock)
         self._partners = partners
-        self._absent = f"http://127.0.0.1:{closed_port()}/"
+        self._absent = f"http://127.0.0.1:{free_port()}/"
 
     def channel(self) -> HttpChannel:
         """Return the channel."""

@@ -19,10 +19,10 @@ from holdfast.testing.partner import (
     Silence,
     answer,
     bomb,
-    closed_port,
     deaf_port,
     head,
 )
+from holdfast.testing.ports import free_port
 
 Send = Callable[..., Awaitable[Reply]]
 MIB = 1 << 20
@@ -147,7 +147,7 @@ async def test_a_connection_that_is_not_made_leaves_no_doubt(
 
 async def test_nobody_listens(send: Send) -> None:
     """A refused connection is certain, and known by its code (S5.38)."""
-    reply = await send(f"http://127.0.0.1:{closed_port()}/")
+    reply = await send(f"http://127.0.0.1:{free_port()}/")
     assert (reply.error, reply.error_code) == (CONNECT, "ECONNREFUSED")
     assert not reply.maybe_received
 

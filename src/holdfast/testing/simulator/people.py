@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -26,33 +26,25 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Door = Callable[[], Life | None]
 
 
+class Around(NamedTuple):
+    """What callers and operators live in."""
+
+    world: World
+    """How much they do, and to what."""
+    door: Door
+    """Returns a process that takes calls, or None."""
+    ledger: Ledger
+    """Notes what is asked and what is answered."""
+    clock: Clock
+    faults: Faults
+    """Makes callers leave."""
+
+
 class Callers:
-    """Hand messages in, some of them again, some with a key that is taken.
+    """Hand messages in, some of them again, some with a key that is taken."""
 
-    Args:
-        world: how many and of which kind.
-        door: returns a process that takes calls, or None.
-        ledger: notes the answers.
-        clock: virtual time.
-        faults: callers that leave.
-        rng: draws.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        door: Door,
-        ledger: Ledger,
-        clock: Clock,
-        *,
-        faults: Faults,
-        rng: random.Random,
-    ) -> None:
-        self._world = world
-        self._door = door
-        self._ledger = ledger
-        self._clock = clock
-        self._faults = faults
+    def __init__(self, around: Around, rng: random.Random) -> None:
+        self._world, self._door, self._ledger, self._clock, self._faults = around
         self._rng = rng
         self._number = 0
         self._old: list[Submission] = []
@@ -116,34 +108,12 @@ def _date(at: int) -> datetime:
 
 
 class Operators:
-    """Do what people do, to random deliveries and lanes.
+    """Do what people do, to random deliveries and lanes."""
 
-    Args:
-        world: how often, and the recipients.
-        door: returns a process that takes calls, or None.
-        ledger: notes what is asked and what is answered.
-        clock: virtual time.
-        faults: callers that leave.
-        rng: draws.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        door: Door,
-        ledger: Ledger,
-        clock: Clock,
-        *,
-        faults: Faults,
-        rng: random.Random,
-    ) -> None:
-        self._world = world
-        self._door = door
-        self._ledger = ledger
-        self._clock = clock
-        self._faults = faults
+    def __init__(self, around: Around, rng: random.Random) -> None:
+        self._world, self._door, self._ledger, self._clock, self._faults = around
         self._rng = rng
-        self._recipients = sorted(world.catalog.recipients)
+        self._recipients = sorted(around.world.catalog.recipients)
         self._works: tuple[Callable[[Life], Awaitable[None]], ...] = (
             self._pending,
             self._pending,

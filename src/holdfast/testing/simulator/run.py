@@ -25,7 +25,7 @@ from holdfast.testing.simulator.ledger import Ledger, Promise, Violation
 from holdfast.testing.simulator.life import Life, PausingLoop, SimulatedEngine, task_factory
 from holdfast.testing.simulator.mishaps import Mishaps, until
 from holdfast.testing.simulator.partners import Partner
-from holdfast.testing.simulator.people import Callers, Operators
+from holdfast.testing.simulator.people import Around, Callers, Operators
 from holdfast.testing.simulator.processes import Parts, Processes
 from holdfast.testing.simulator.world import Draw, make
 from holdfast.vault import Vault
@@ -141,9 +141,10 @@ class Simulation:
         )
         self._mishaps = Mishaps(*about, self._processes, rng=self._rng)
         self._kept: set[str] = set()
-        ends = (self.world, self._processes.door, self.ledger, self.clock)
-        self._callers = Callers(*ends, faults=self.faults, rng=random.Random(source.random()))
-        self._operators = Operators(*ends, faults=self.faults, rng=random.Random(source.random()))
+        door = self._processes.door
+        around = Around(self.world, door, self.ledger, self.clock, self.faults)
+        self._callers = Callers(around, random.Random(source.random()))
+        self._operators = Operators(around, random.Random(source.random()))
 
     def run(self) -> Report:
         """Run to the end and check every promise."""

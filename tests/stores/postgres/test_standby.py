@@ -11,6 +11,7 @@ from holdfast.errors import StoreAway
 from holdfast.store import Accept
 from holdfast.stores.postgres import PostgresStore
 from holdfast.stores.postgres.address import parse
+from holdfast.testing.postgres import running
 from holdfast.testing.standby import PostgresPair
 from holdfast.testing.store_suite.case import NOW, Case
 
@@ -24,12 +25,8 @@ CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event =
 @pytest.fixture
 def pair() -> Iterator[PostgresPair]:
     """Return two servers."""
-    pair = PostgresPair()
-    try:
-        pair.start()
+    with running(PostgresPair()) as pair:
         yield pair
-    finally:
-        pair.close()
 
 
 async def waiting(pair: PostgresPair, task: asyncio.Task[Any]) -> None:

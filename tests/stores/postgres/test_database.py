@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -29,29 +28,6 @@ LANE = {
     "offered": [False],
 }
 GUARD = re.compile(r"-- \?(\w+)$", re.MULTILINE)
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[PostgresStore]:
-    """Return a store in a new database."""
-    store = await PostgresStore.open(parse(database))
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def case(store: PostgresStore) -> Case:
-    """Return the store, owned."""
-    return Case(store, await store.join(NOW))
-
-
-@pytest.fixture
-async def other(database: str, store: PostgresStore) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection of somebody else."""
-    del store
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
 
 
 async def _shape(connection: asyncpg.Connection) -> list[tuple[str, ...]]:

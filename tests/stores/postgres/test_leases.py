@@ -1,7 +1,7 @@
 """Workers in a database: what waits for what, and what was there before there were workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -17,29 +17,6 @@ from holdfast.testing.postgres import PostgresServer
 from holdfast.testing.store_suite.case import DAY, NOW, Case
 
 LATER = NOW + 10 * DAY
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[PostgresStore]:
-    """Return a store in a new database."""
-    store = await PostgresStore.open(parse(database))
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def case(store: PostgresStore) -> Case:
-    """Return the store with a worker."""
-    return Case(store, await store.join(NOW))
-
-
-@pytest.fixture
-async def other(database: str, store: PostgresStore) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection of somebody else."""
-    del store
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
 
 
 async def _until(check: Callable[[], Any]) -> Any:

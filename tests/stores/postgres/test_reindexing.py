@@ -1,25 +1,12 @@
 """Indexes that have become loose are rebuilt, and only those."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from holdfast.store import Pruned, Retention
 from holdfast.stores.postgres import PostgresStore
-from holdfast.stores.postgres.address import parse
 from holdfast.stores.postgres.store import REBUILD_MS
 from holdfast.testing.postgres import PostgresServer
 from holdfast.testing.store_suite.case import NOW
 
 INDEX = "failure_buckets_pkey"
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[PostgresStore]:
-    """Return a store in a new database."""
-    store = await PostgresStore.open(parse(database))
-    yield store
-    await store.close()
 
 
 def fill(postgres: PostgresServer) -> None:

@@ -17,7 +17,7 @@ from holdfast.store import Accept, EventQuery
 from holdfast.stores.postgres import PostgresStore, session
 from holdfast.stores.postgres.address import parse
 from holdfast.stores.postgres.session import LAST_DELAY_MS, Backoff
-from holdfast.testing.postgres import PostgresServer
+from holdfast.testing.postgres import PostgresServer, running
 from holdfast.testing.store_suite.case import NOW, Case
 
 
@@ -197,12 +197,8 @@ def test_tries_become_rarer_up_to_a_bound() -> None:
 @pytest.fixture
 def mortal() -> Iterator[PostgresServer]:
     """Return a server of its own that a test may end."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.mark.slow
