@@ -113,6 +113,7 @@ BODIES: Final = {
     "send_message": {"payload": {}},
     "edit_delivery": {"patch": {"a": 2}, "reason": "x"},
     "judge_group": {"nature": "permanent", "reason": "x"},
+    "attribute_group": {"cause": "data", "reason": "x"},
 }
 
 

@@ -155,6 +155,32 @@ def test_a_group_is_judged_and_taken_back(
     assert [each["action"] for each in history] == ["group_judge", "group_judge"]
 
 
+def test_a_cause_is_said_and_taken_back(
+    client: TestClient[Any], engine: MemoryEngine, dead: str
+) -> None:
+    """Until then it is what the class suggests; the word must be said, also to take it back."""
+    del dead
+    path = f"/v1/groups/{NAME}/attribute"
+    suggested = client.get(f"/v1/groups/{NAME}").json()["group"]
+    assert (suggested["cause"], suggested["caused_by"]) == ("data", None)
+    for wrong, field in (
+        (WHY, "cause"), ({**WHY, "cause": "fate"}, "cause"), ({"cause": "system"}, "reason"),
+    ):  # fmt: skip
+        answer = client.post(path, json=wrong)
+        assert (answer.status_code, field in answer.text) == (422, True), answer.text
+    body = {**WHY, "cause": "system"}
+    said = client.post(path, json=body, headers={"If-Match": '"0"'}).json()
+    assert (said["cause"], said["caused_by"]) == ("system", said["changed_by"])
+    [listed] = client.get("/v1/groups?by=cause").json()["items"]
+    assert (listed["key"], listed["cause"]) == ("system", "system")
+    assert client.post(path, json=body).status_code == 409
+    back = client.post(path, json={**WHY, "cause": None}, headers={"If-Match": '"1"'}).json()
+    assert (back["cause"], back["caused_by"]) == ("data", None)
+    history = client.get(f"/v1/groups/{NAME}").json()["history"]
+    assert [each["action"] for each in history] == ["group_attribute", "group_attribute"]
+    assert engine.known_groups[NAME].cause is None
+
+
 def test_the_queue_shows_what_is_whose(client: TestClient[Any], dead: str) -> None:
     """Dead deliveries, how many nobody looks at, and of which group they are."""
     before = client.get("/v1/review").json()

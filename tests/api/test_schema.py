@@ -53,7 +53,7 @@ def test_every_route_is_described(client: TestClient[Any]) -> None:
     The stream, which does not end by itself, has its own tests.
     """
     document = json.loads(openapi(HANDLERS))
-    assert len(document["paths"]) == 73
+    assert len(document["paths"]) == 74
     del document["paths"]["/v1/stream"]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GROUP: dict[str, Any] = {
     "id": "g1_a", "status": "open", "owner": "bea", "changed_by": "ann", "why": "so it is",
+    "cause": "data", "caused_by": None, "resolutions": 3, "regressions": 2,
 }  # fmt: skip
 LINE: dict[str, Any] = {
     "key": "g1_a", "id": "g1_a", "status": "open", "owner": "bea", "recipient": "acme",
@@ -96,6 +97,8 @@ def test_a_group_is_shown(canned: Canned, run: Run) -> None:
         (["ignore", "g1_a", "--failures", "5"], {"failures": 5}),
         (["judge", "g1_a", "permanent"], {"nature": "permanent"}),
         (["judge", "g1_a", "none"], {"nature": None}),
+        (["attribute", "g1_a", "security"], {"cause": "security"}),
+        (["attribute", "g1_a", "none"], {"cause": None}),
     ],
 )
 def test_a_group_is_changed(
@@ -119,6 +122,18 @@ def test_a_judgement_is_shown(canned: Canned, run: Run) -> None:
     canned.on("GET /v1/groups", {"items": [{**LINE, "nature": "permanent"}]})
     code, out, err = run("groups", "ls", "--url", canned.url)
     assert (code, "permanent" in out) == (0, True), err
+
+
+def test_a_cause_is_shown(canned: Canned, run: Run) -> None:
+    """With who said it, and whether what was resolved stayed away."""
+    canned.on("POST /v1/groups/g1_a/resolve", GROUP)
+    _, out, _ = run("groups", "resolve", "g1_a", "-r", "renewed", "--url", canned.url)
+    assert "cause data, as its class suggests; resolved 3 times, came back 2" in out
+    said = {**GROUP, "cause": "system", "caused_by": "bea", "resolutions": 0, "regressions": 0}
+    canned.on("POST /v1/groups/g1_a/attribute", said)
+    _, out, _ = run("groups", "attribute", "g1_a", "system", "-r", "full", "--url", canned.url)
+    assert ("cause system, by bea's word" in out, "came back" in out) == (True, False)
+    assert run("groups", "attribute", "g1_a", "fate", "-r", "x", "--url", canned.url)[0] == 2
 
 
 def test_the_queue_is_shown(canned: Canned, run: Run) -> None:

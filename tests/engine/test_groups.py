@@ -9,6 +9,7 @@ from holdfast.engine.settings import EngineSettings
 from holdfast.errors import Conflict, InvalidInput, NotFound, Stale
 from holdfast.model.delivery import Status
 from holdfast.model.group import (
+    Cause,
     Group,
     GroupBy,
     GroupSort,
@@ -156,8 +157,36 @@ def test_a_resolved_group_regresses_when_a_later_send_fails() -> None:
             assert back.regressed_at == back.last_at > done.resolved_at
             actions = [each.action for each in await rig.store.notes(group.id, 10)]
             assert actions == ["group_regress", "group_resolve"]
+            assert (back.resolutions, back.regressions) == (1, 1)
+            again = await rig.engine.groups.resolve(group.id, **BY)
+            assert (again.resolutions, again.regressions) == (2, 1)
             with pytest.raises(Stale):
                 await rig.engine.groups.resolve(group.id, seen=done.revision, **BY)
+
+    run(main(), rig.clock)
+
+
+def test_a_cause_is_said_and_kept_over_failures() -> None:
+    """With its line in the audit; it decides nothing, so the delivery fails as before."""
+    rig = Rig(catalog(recipient(breaker=NO_BREAKER)), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send()
+            await rig.wait(2)
+            group = await only(rig)
+            said = await rig.engine.groups.attribute(group.id, Cause.SECURITY, **BY)
+            assert (said.cause, said.caused_by) == (Cause.SECURITY, BY["actor"])
+            with pytest.raises(Conflict, match="the cause is security already"):
+                await rig.engine.groups.attribute(group.id, Cause.SECURITY, **BY)
+            await rig.send()
+            await rig.wait(2)
+            later = await only(rig)
+            assert (later.cause, later.failures) == (Cause.SECURITY, 2)
+            none = await rig.engine.groups.attribute(group.id, None, **BY)
+            assert (none.cause, none.caused_by) == (None, None)
+            [_, note] = await rig.store.notes(group.id, 10)
+            assert (note.action, note.detail) == ("group_attribute", '{"cause":[null,"security"]}')
 
     run(main(), rig.clock)
 

@@ -27,7 +27,7 @@ def lines(found: list[Counted], by: GroupBy, sort: GroupSort) -> list[Line]:
 
 
 def test_each_heading_brings_together_what_it_names() -> None:
-    """By cause, by class and code, by recipient, by step; or each group alone."""
+    """By error, by cause, by class and code, by recipient, by step; or each group alone."""
     found = [
         counted(1),
         counted(2, recipient="beta"),
@@ -38,6 +38,7 @@ def test_each_heading_brings_together_what_it_names() -> None:
     assert numbers == {
         GroupBy.FINGERPRINT: 4,
         GroupBy.ERROR: 3,
+        GroupBy.CAUSE: 1,
         GroupBy.CLASS: 2,
         GroupBy.RECIPIENT: 2,
         GroupBy.STEP: 2,

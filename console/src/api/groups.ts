@@ -5,7 +5,7 @@ import { useLive } from "../app/live";
 import { client, unwrap } from "./client";
 import { FAST_MS, SLOW_MS } from "./queries";
 import type { operations } from "./schema";
-import type { Group, Nature } from "./types";
+import type { Cause, Group, Nature } from "./types";
 
 type Asked = NonNullable<operations["list_groups"]["parameters"]["query"]>;
 export type GroupsFilter = Pick<Asked, "by" | "sort" | "window" | "status" | "q">;
@@ -78,6 +78,10 @@ export const make = {
     unwrap(client.POST("/v1/groups/{group_id}/ignore", { ...seen(one), body: { reason, ...end } })),
   judge: (one: SeenGroup, reason: string, nature: Nature | null) =>
     unwrap(client.POST("/v1/groups/{group_id}/judge", { ...seen(one), body: { reason, nature } })),
+  attribute: (one: SeenGroup, reason: string, cause: Cause | null) =>
+    unwrap(
+      client.POST("/v1/groups/{group_id}/attribute", { ...seen(one), body: { reason, cause } }),
+    ),
   reopen: (one: SeenGroup, reason: string) =>
     unwrap(client.POST("/v1/groups/{group_id}/reopen", { ...seen(one), body: { reason } })),
 };

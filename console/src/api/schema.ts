@@ -611,6 +611,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/groups/{group_id}/attribute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what lies behind a group, whatever its class suggests; null takes it back. */
+        post: operations["attribute_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/groups/{group_id}/ignore": {
         parameters: {
             query?: never;
@@ -1415,6 +1432,14 @@ export interface components {
             reason: string;
         };
         /**
+         * AttributeGroup
+         * @description Body that says what lies behind a group; null takes it back.
+         */
+        AttributeGroup: {
+            cause: components["schemas"]["Cause"] | null;
+            reason: string;
+        };
+        /**
          * AuditLine
          * @description A line of the audit journal; `number` and `hash` once it is linked into the chain.
          *
@@ -1482,6 +1507,12 @@ export interface components {
             bound: number;
             patience_seconds: number;
         };
+        /**
+         * Cause
+         * @description What lies behind failures, and so who can mend them; coarser than their class (S1.57).
+         * @enum {unknown}
+         */
+        Cause: "auth" | "business" | "configuration" | "connection" | "data" | "performance" | "physical" | "security" | "system";
         /**
          * Change
          * @description A place (JSON pointer) that differs: `added`, `removed` or `changed`. Values are not told.
@@ -1843,7 +1874,7 @@ export interface components {
          * @description What makes deliveries one line of the list.
          * @enum {unknown}
          */
-        GroupBy: "class" | "error" | "fingerprint" | "recipient" | "step";
+        GroupBy: "cause" | "class" | "error" | "fingerprint" | "recipient" | "step";
         /**
          * GroupDetail
          * @description A group with everything: counts, explanation, samples, and who changed it and why.
@@ -1887,7 +1918,9 @@ export interface components {
          * GroupView
          * @description A group as people left it; its revision is its ETag.
          *
-         *         `nature` is what a person judged its failures to be; null: nobody did, the rules decide.
+         *         `nature` is what a person judged its failures to be; null: nobody did, the rules decide. `cause`
+         *         is what lies behind it, by the word of `caused_by`; where that is null, as its class suggests.
+         *         `regressions` says how many of its `resolutions` did not hold.
          */
         GroupView: {
             id: string;
@@ -1905,6 +1938,10 @@ export interface components {
             nature: components["schemas"]["Nature"] | null;
             judged_at: string | null;
             judged_by: string | null;
+            cause: components["schemas"]["Cause"];
+            caused_by: string | null;
+            resolutions: number;
+            regressions: number;
         };
         /**
          * Health
@@ -2013,6 +2050,7 @@ export interface components {
             status: components["schemas"]["GroupStatus"];
             owner: string | null;
             nature: components["schemas"]["Nature"] | null;
+            cause: components["schemas"]["Cause"] | null;
             failure_class: string | null;
             code: string | null;
             template: string | null;
@@ -4632,6 +4670,50 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AssignGroup"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description Names this state; for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            412: components["responses"]["412"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+            507: components["responses"]["507"];
+        };
+    };
+    attribute_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Change it only in the state that this ETag names. */
+                "If-Match"?: string;
+            };
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttributeGroup"];
             };
         };
         responses: {

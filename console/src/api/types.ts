@@ -35,6 +35,7 @@ export type Alert = Schemas["AlertView"];
 export type CriticalPage = Schemas["CriticalPage"];
 export type Spool = Schemas["SpoolView"];
 export type GroupDetail = Schemas["GroupDetail"];
+export type Cause = Schemas["Cause"];
 export type Nature = Schemas["Nature"];
 export type ReviewPage = Schemas["ReviewPage"];
 export type Lineage = Schemas["LineageView"];

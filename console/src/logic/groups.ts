@@ -1,6 +1,6 @@
 /** Failure groups in words: how they are laid out, and how one stands. */
 
-import type { GroupLine, Nature } from "../api/types";
+import type { Cause, Group, GroupLine, Nature } from "../api/types";
 import { count, plural } from "./numbers";
 import { query } from "./query";
 
@@ -8,8 +8,9 @@ type Choice = readonly [value: string, word: string];
 
 /** What makes deliveries one line. */
 export const BY: readonly Choice[] = [
-  ["fingerprint", "Cause"],
+  ["fingerprint", "Error"],
   ["error", "Error anywhere"],
+  ["cause", "Cause"],
   ["class", "Class"],
   ["recipient", "Recipient"],
   ["step", "Step"],
@@ -51,6 +52,7 @@ export const GROUP_LOOKS: Record<GroupLine["status"], Look> = {
 
 /** What a line is called: what went wrong, or what its groups have in common. */
 export function named(line: GroupLine, by: string): string {
+  if (by === "cause") return line.cause ? CAUSES[line.cause] : line.key;
   if (by === "recipient") return line.recipient ?? line.key;
   if (by === "step") return [line.flow, line.step].filter(Boolean).join(", ") || line.key;
   if (by === "class") return [line.failure_class, line.code].filter(Boolean).join(" ") || line.key;
@@ -78,6 +80,32 @@ export const NATURES: Record<Nature, string> = {
 /** Who says that failures pass or do not, over the rules. */
 export function judged(by: { nature: Nature; actor: string | null }): string {
   return `${by.nature} by the word of ${by.actor ?? "somebody"}`;
+}
+
+/** What may lie behind failures. */
+export const CAUSES: Record<Cause, string> = {
+  connection: "Connection",
+  auth: "Credentials",
+  data: "Data",
+  system: "System",
+  business: "Business",
+  performance: "Performance",
+  physical: "Physical",
+  security: "Security",
+  configuration: "Configuration",
+};
+
+/** What lies behind a group, and who says so. */
+export function caused({ cause, caused_by }: Pick<Group, "cause" | "caused_by">): string {
+  const by = caused_by ? `by the word of ${caused_by}` : "as its class suggests";
+  return `cause: ${CAUSES[cause].toLowerCase()}, ${by}`;
+}
+
+/** Whether what people did about a group lasted; nothing where nobody has resolved it. */
+export function held({ resolutions, regressions }: Pick<Group, "resolutions" | "regressions">) {
+  if (resolutions === 0) return null;
+  const back = regressions === 0 ? "never came back" : `came back ${plural(regressions, "time")}`;
+  return `resolved ${plural(resolutions, "time")}, ${back}`;
 }
 
 /** A number that may be more. */

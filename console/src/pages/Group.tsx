@@ -7,7 +7,17 @@ import { useGroup } from "../api/groups";
 import type { GroupDetail } from "../api/types";
 import { links } from "../app/links";
 import { PageHead } from "../app/PageHead";
-import { GROUP_LOOKS, judged, least, named, ofGroup, tags, WINDOWS } from "../logic/groups";
+import {
+  caused,
+  GROUP_LOOKS,
+  held,
+  judged,
+  least,
+  named,
+  ofGroup,
+  tags,
+  WINDOWS,
+} from "../logic/groups";
 import { count, span, worth } from "../logic/numbers";
 import { kindsFor } from "../logic/operations";
 import { type Act, ActDialog } from "../parts/ActDialog";
@@ -102,6 +112,8 @@ function Stands({ detail }: { detail: GroupDetail }) {
           </span>
         )}
         {group.nature && <span>{judged({ nature: group.nature, actor: group.judged_by })}</span>}
+        <span>{caused(group)}</span>
+        {group.resolutions > 0 && <span>{held(group)}</span>}
         <span className="muted">{group.owner ? `owner: ${group.owner}` : "nobody's"}</span>
         <span className="muted">
           seen first <Time at={line.first_seen_at} />, last <Time at={line.last_seen_at} />

@@ -1,10 +1,10 @@
 /** What a person can make of a failure group as it stands. */
 
-import { NumberInput, TextInput } from "@mantine/core";
+import { NativeSelect, NumberInput, TextInput } from "@mantine/core";
 import { type Ignored, make, type SeenGroup } from "../api/groups";
-import type { Group, Nature } from "../api/types";
+import type { Cause, Group, Nature } from "../api/types";
 import { prefs } from "../app/prefs";
-import { NATURES } from "../logic/groups";
+import { CAUSES, NATURES } from "../logic/groups";
 import type { Act, Values } from "../parts/ActDialog";
 import { Choices } from "../parts/Choices";
 
@@ -102,21 +102,49 @@ function judging({ nature }: Group): Made {
   };
 }
 
+const BY_CLASS = "class";
+
+function attributing({ cause, caused_by }: Group): Made {
+  const present = caused_by ? cause : BY_CLASS;
+  return {
+    verb: "Cause",
+    consequence: "It says what lies behind the group. Nothing is decided by that.",
+    done: "Said",
+    fields: (values, set) => (
+      <NativeSelect
+        label="What lies behind it"
+        value={values.cause ?? present}
+        onChange={(event) => set({ cause: event.currentTarget.value })}
+        data={[
+          { value: BY_CLASS, label: "As its class suggests" },
+          ...Object.entries(CAUSES).map(([value, label]) => ({ value, label })),
+        ]}
+      />
+    ),
+    run: async (seen, reason, { cause: chosen = present }) => {
+      if (chosen === present) throw new Error("Choose something else than it is now.");
+      return make.attribute(seen, reason, chosen === BY_CLASS ? null : (chosen as Cause));
+    },
+  };
+}
+
 const OPEN = [ASSIGN, RESOLVE, IGNORE];
 
 /** Return what can be made of it: name on the button -> action on the group as it was seen. */
 export function groupActs(group: Group): Record<string, Act> {
   const open = group.status === "open" || group.status === "regressed";
   return Object.fromEntries(
-    [...(open ? OPEN : [ASSIGN, REOPEN]), judging(group)].map(({ run, ...rest }) => [
-      rest.verb,
-      {
-        ...rest,
-        what: "the group",
-        seen: { state: group, subject: group.id },
-        again: (current: object) => groupActs(current as Group)[rest.verb] ?? null,
-        run: (reason: string, values: Values) => run(group, reason, values),
-      },
-    ]),
+    [...(open ? OPEN : [ASSIGN, REOPEN]), judging(group), attributing(group)].map(
+      ({ run, ...rest }) => [
+        rest.verb,
+        {
+          ...rest,
+          what: "the group",
+          seen: { state: group, subject: group.id },
+          again: (current: object) => groupActs(current as Group)[rest.verb] ?? null,
+          run: (reason: string, values: Values) => run(group, reason, values),
+        },
+      ],
+    ),
   );
 }

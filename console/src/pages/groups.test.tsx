@@ -174,6 +174,39 @@ describe("one group", () => {
     expect(sent?.headers.get("if-match")).toBe('"2"');
   });
 
+  test("shows its cause and whether it came back, and takes another cause", async () => {
+    const asked = open(groupDetail({ resolutions: 2, regressions: 1 }));
+    expect(await screen.findByText("cause: business, as its class suggests")).toBeTruthy();
+    expect(screen.getByText("resolved 2 times, came back 1 time")).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "Cause" }));
+    await userEvent.type(await screen.findByLabelText(/Reason/), "their disk");
+    const dialog = within(screen.getByRole("dialog"));
+    await userEvent.click(dialog.getByRole("button", { name: "Cause" }));
+    expect(await dialog.findByText("Choose something else than it is now.")).toBeTruthy();
+    await userEvent.selectOptions(dialog.getByLabelText("What lies behind it"), "Performance");
+    await userEvent.click(dialog.getByRole("button", { name: "Cause" }));
+    await waitFor(() => expect(asked.some((one) => one.method === "POST")).toBe(true));
+    const sent = asked.find((one) => one.method === "POST");
+    expect(sent?.path).toBe(`/v1/groups/${GROUP}/attribute`);
+    expect(sent?.body).toEqual({ reason: "their disk", cause: "performance" });
+  });
+
+  test("takes back what was said of its cause", async () => {
+    const asked = open(groupDetail({ cause: "security", caused_by: "bob" }));
+    expect(await screen.findByText("cause: security, by the word of bob")).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "Cause" }));
+    await userEvent.type(await screen.findByLabelText(/Reason/), "it was not");
+    const dialog = within(screen.getByRole("dialog"));
+    const choice = dialog.getByLabelText("What lies behind it");
+    await userEvent.selectOptions(choice, "As its class suggests");
+    await userEvent.click(dialog.getByRole("button", { name: "Cause" }));
+    await waitFor(() => expect(asked.some((one) => one.method === "POST")).toBe(true));
+    expect(asked.find((one) => one.method === "POST")?.body).toEqual({
+      reason: "it was not",
+      cause: null,
+    });
+  });
+
   test("shows by whose word it is permanent, and takes that back", async () => {
     const asked = open(groupDetail({ nature: "permanent", judged_by: "bob" }));
     expect(await screen.findByText("permanent by the word of bob")).toBeTruthy();

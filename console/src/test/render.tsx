@@ -262,6 +262,7 @@ export function groupLine(part: Partial<GroupLine> = {}): GroupLine {
     status: "open",
     owner: null,
     nature: null,
+    cause: "business",
     failure_class: "business",
     code: "200",
     template: "postal code # is unknown",
@@ -302,6 +303,10 @@ export function groupDetail(part: Partial<GroupDetail["group"]> = {}): GroupDeta
     nature: null,
     judged_at: null,
     judged_by: null,
+    cause: "business" as const,
+    caused_by: null,
+    resolutions: 0,
+    regressions: 0,
     ...part,
   };
   return {

@@ -35,7 +35,8 @@ _ACT: Final = (
     *("redrive", "cancel", "discard", "undo", "prove", "reschedule", "replay", "revoke_consent"),
     *("start_operation", "pause_operation", "resume_operation", "cancel_operation"),
     *("undo_operation", "assign", "edit_delivery"),
-    *("assign_group", "resolve_group", "ignore_group", "judge_group", "reopen_group"),
+    *("assign_group", "resolve_group", "ignore_group", "reopen_group"),
+    *("judge_group", "attribute_group"),
 )
 _STEER: Final = ("pause", "resume", "open_breaker", "reset_breaker")
 _MANAGE: Final = (

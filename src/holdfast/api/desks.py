@@ -4,7 +4,7 @@ from typing import Protocol
 
 from holdfast.model.alert import Alerts, Critical
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Group, Lines, Listing, Lookback
+from holdfast.model.group import Cause, Group, Lines, Listing, Lookback
 from holdfast.model.judgement import Nature
 from holdfast.model.review import Edit, Edited, Lineage, Queue, Revealed
 
@@ -81,6 +81,18 @@ class Groups(Protocol):
         seen: int | None = None,
     ) -> Group:
         """Say what its failures are, whatever the rules say; None: take that back."""
+        ...
+
+    async def attribute(
+        self,
+        group_id: str,
+        cause: Cause | None,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
+    ) -> Group:
+        """Say what lies behind it; None: take that back."""
         ...
 
     async def reopen(

@@ -8,7 +8,7 @@ from holdfast.api.desks import Groups, Review
 from holdfast.errors import NotFound
 from holdfast.model.alert import Alerts, Critical
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Group, Lines, Listing, Lookback
+from holdfast.model.group import Cause, Group, Lines, Listing, Lookback
 from holdfast.model.judgement import Nature
 from holdfast.model.review import Edit, Edited, Lineage, Queue, Revealed
 
@@ -84,6 +84,11 @@ class ScopedGroups:
         """Say what its failures are, or take that back."""
         await self.group(group_id)
         return await self._groups.judge(group_id, nature, **how)
+
+    async def attribute(self, group_id: str, cause: Cause | None, **how: Any) -> Group:
+        """Say what lies behind it, or take that back."""
+        await self.group(group_id)
+        return await self._groups.attribute(group_id, cause, **how)
 
     async def reopen(self, group_id: str, **how: Any) -> Group:
         """Say that it needs somebody again."""

@@ -8,10 +8,20 @@ from msgspec import Meta
 from holdfast.api import wire
 from holdfast.errors import InvalidInput
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Group, GroupBy, GroupSort, GroupStatus, Line, Lines, Lookback
+from holdfast.model.group import (
+    Cause,
+    Group,
+    GroupBy,
+    GroupSort,
+    GroupStatus,
+    Line,
+    Lines,
+    Lookback,
+)
 from holdfast.model.judgement import Nature
 from holdfast.model.submission import Aware
 from holdfast.policy import fingerprint
+from holdfast.policy.cause import root
 from holdfast.policy.grouping import standing
 from holdfast.store import Note
 
@@ -62,6 +72,12 @@ class JudgeGroup(wire.Action, frozen=True):
     nature: Nature | None
 
 
+class AttributeGroup(wire.Action, frozen=True):
+    """Body that says what lies behind a group; null takes it back."""
+
+    cause: Cause | None
+
+
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the list: one group, or several with the same `key`.
 
@@ -78,6 +94,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     status: GroupStatus
     owner: str | None
     nature: Nature | None
+    cause: Cause | None
     failure_class: str | None
     code: str | None
     template: str | None
@@ -116,7 +133,9 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
 class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     """A group as people left it; its revision is its ETag.
 
-    `nature` is what a person judged its failures to be; null: nobody did, the rules decide.
+    `nature` is what a person judged its failures to be; null: nobody did, the rules decide. `cause`
+    is what lies behind it, by the word of `caused_by`; where that is null, as its class suggests.
+    `regressions` says how many of its `resolutions` did not hold.
     """
 
     id: str
@@ -134,6 +153,10 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     nature: Nature | None
     judged_at: wire.Instant | None
     judged_by: str | None
+    cause: Cause
+    caused_by: str | None
+    resolutions: int
+    regressions: int
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +224,7 @@ def line(value: Line, now: int, asked: str | None = None) -> LineView:
         LineView,
         value,
         **same,
+        cause=_same({root(group) for group in value.groups}),
         q=_query(value.query, asked),
         groups=len(value.groups),
         status=standing(value.groups, now),
@@ -216,7 +240,7 @@ def line(value: Line, now: int, asked: str | None = None) -> LineView:
     )
 
 
-def _same(values: set[str | None]) -> str | None:
+def _same(values: set[Any]) -> Any:
     return next(iter(values)) if len(values) == 1 else None
 
 
@@ -230,7 +254,13 @@ def _query(own: str | None, asked: str | None) -> str | None:
 def group(value: Group, now: int) -> GroupView:
     """Show a group."""
     ceiling = value.ceiling or None
-    return wire.show(GroupView, value, status=value.stands(now), until_failures=ceiling)
+    return wire.show(
+        GroupView,
+        value,
+        status=value.stands(now),
+        until_failures=ceiling,
+        cause=root(value),
+    )
 
 
 def detail(found: Lines, samples: list[Delivery], history: list[Note], now: int) -> GroupDetail:

@@ -1,4 +1,4 @@
-"""Failure groups: `groups ls`, `alerts`, `show`, `assign`, `resolve`, `ignore`, `judge`, ..."""
+"""Failure groups: `groups ls`, `alerts`, `show`, `assign`, `resolve`, `judge`, ..."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from holdfast.cli.options import Json, Reason, Token, Url
 from holdfast.cli.spans import instant_ms, iso
 from holdfast.clock import SystemClock
 from holdfast.demo.words import clean
-from holdfast.model.group import GroupBy, GroupSort, Lookback
+from holdfast.model.group import Cause, GroupBy, GroupSort, Lookback
 from holdfast.model.judgement import Nature
 
 _PATH: Final = "/v1/groups"
@@ -29,6 +29,21 @@ class Word(StrEnum):
 
     TEMPORARY = Nature.TEMPORARY
     PERMANENT = Nature.PERMANENT
+    NONE = "none"
+
+
+class Behind(StrEnum):
+    """What can be said to lie behind a group."""
+
+    CONNECTION = Cause.CONNECTION
+    AUTH = Cause.AUTH
+    DATA = Cause.DATA
+    SYSTEM = Cause.SYSTEM
+    BUSINESS = Cause.BUSINESS
+    PERFORMANCE = Cause.PERFORMANCE
+    PHYSICAL = Cause.PHYSICAL
+    SECURITY = Cause.SECURITY
+    CONFIGURATION = Cause.CONFIGURATION
     NONE = "none"
 
 
@@ -46,6 +61,7 @@ def register(app: typer.Typer) -> None:
     group.command("assign")(assign)
     group.command("ignore")(ignore)
     group.command("judge")(judge)
+    group.command("attribute")(attribute)
     for verb, text in (
         ("resolve", "Say that the cause is gone; a later failure of the kind reopens it."),
         ("reopen", "Say that a group needs somebody again."),
@@ -232,6 +248,21 @@ def judge(
         _print(api.post(f"{_PATH}/{segment(group)}/judge", body).json())
 
 
+def attribute(
+    group: Id,
+    cause: Annotated[Behind, typer.Argument(help="What lies behind it; none: its class says it.")],
+    *,
+    reason: Reason,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Say what lies behind it, whatever its class suggests."""
+    with Api(url, token) as api:
+        said = msgspec.Raw(b"null") if cause is Behind.NONE else cause  # it must be said
+        body = {"reason": reason, "cause": said}
+        _print(api.post(f"{_PATH}/{segment(group)}/attribute", body).json())
+
+
 def _on_group(verb: str) -> Callable[..., None]:
     def command(group: Id, *, reason: Reason, url: Url = DEFAULT_URL, token: Token = None) -> None:
         with Api(url, token) as api:
@@ -245,4 +276,14 @@ def _print(item: dict[str, Any]) -> None:
     why = f"; {item['changed_by']}: {item['why']}" if item.get("why") else ""
     word = f", judged {item['nature']} by {item['judged_by']}" if item.get("nature") else ""
     line = f"{item.get('id')}: {item.get('status')}{owner}{word}{why}"
-    views.console().print(clean(line, 400), markup=False)
+    console = views.console()
+    console.print(clean(line, 400), markup=False)
+    by = f"by {item['caused_by']}'s word" if item.get("caused_by") else "as its class suggests"
+    console.print(clean(f"  cause {item.get('cause')}, {by}{_held(item)}"), markup=False)
+
+
+def _held(item: dict[str, Any]) -> str:
+    """Say how often its resolutions held, where there were any."""
+    resolved = item.get("resolutions", 0)
+    came_back = item.get("regressions", 0)
+    return f"; resolved {resolved} times, came back {came_back}" if resolved else ""

@@ -1,4 +1,4 @@
-"""Failure groups as people handle them: list, look at, assign, resolve, ignore, judge, reopen."""
+"""Failure groups as people handle them: list, look at, assign, resolve, ignore, judge, ..."""
 
 import asyncio
 import logging
@@ -27,6 +27,7 @@ from holdfast.model.group import (
     JUDGED_MAX,
     LOOK,
     LOOKBACKS,
+    Cause,
     Change,
     Counted,
     Group,
@@ -229,7 +230,13 @@ class Groups:
 
         def change(group: Group, now: int) -> dict[str, Any]:
             _check_not(group, now, "resolve", GroupStatus.RESOLVED)
-            return {"status": GroupStatus.RESOLVED, "resolved_at": now, "until": 0, "ceiling": 0}
+            return {
+                "status": GroupStatus.RESOLVED,
+                "resolved_at": now,
+                "resolutions": group.resolutions + 1,
+                "until": 0,
+                "ceiling": 0,
+            }
 
         return await self._change(group_id, "resolve", change, actor, reason, seen=seen)
 
@@ -277,6 +284,24 @@ class Groups:
             return {"nature": nature, "judged_at": now, "judged_by": actor}
 
         return await self._change(group_id, "judge", change, actor, reason, seen=seen)
+
+    async def attribute(
+        self,
+        group_id: str,
+        cause: Cause | None,
+        *,
+        actor: str,
+        reason: str,
+        seen: int | None = None,
+    ) -> Group:
+        """Say what lies behind it; None: take that back, so that its class says it again."""
+
+        def change(group: Group, _: int) -> dict[str, Any]:
+            if group.cause is cause:
+                raise Conflict(f"the cause is {cause or 'what its class says'} already")
+            return {"cause": cause, "caused_by": cause and actor}
+
+        return await self._change(group_id, "attribute", change, actor, reason, seen=seen)
 
     async def reopen(
         self, group_id: str, *, actor: str, reason: str, seen: int | None = None
@@ -410,7 +435,7 @@ def _told(before: Group, after: Group) -> str:
     """Return what a person changed as JSON text: field -> [before, after]."""
     fields = {
         name: [getattr(before, name), getattr(after, name)]
-        for name in ("status", "owner", "until", "ceiling", "nature")
+        for name in ("status", "owner", "until", "ceiling", "nature", "cause")
         if getattr(before, name) != getattr(after, name)
     }
     return msgspec.json.encode(fields).decode()

@@ -31,13 +31,29 @@ class GroupStatus(StrEnum):
     """It was resolved, and seen again in a send that began later."""
 
 
+class Cause(StrEnum):
+    """What lies behind failures, and so who can mend them; coarser than their class (S1.57)."""
+
+    CONNECTION = "connection"
+    AUTH = "auth"
+    DATA = "data"
+    SYSTEM = "system"
+    BUSINESS = "business"
+    PERFORMANCE = "performance"
+    PHYSICAL = "physical"
+    SECURITY = "security"
+    CONFIGURATION = "configuration"
+
+
 class GroupBy(StrEnum):
     """What makes deliveries one line of the list."""
 
     FINGERPRINT = "fingerprint"
-    """One cause at one recipient and step."""
+    """One error at one recipient and step."""
     ERROR = "error"
-    """One cause, wherever: class, code and masked reason."""
+    """One error, wherever: class, code and masked reason."""
+    CAUSE = "cause"
+    """What lies behind it, by a person's word or by what is presumed."""
     CLASS = "class"
     """Class and code."""
     RECIPIENT = "recipient"
@@ -79,7 +95,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
         flow: with the step and the recipient, where it happens.
         step: see `flow`.
         recipient: see `flow`.
-        failure_class: the cause, "" when nothing was tried.
+        failure_class: what it was, "" when nothing was tried.
         code: the partner's or the platform's code, else the HTTP status, else "".
         template: the masked reason.
         first_at: first seen.
@@ -99,6 +115,10 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
         nature: what a person judged its failures to be, None: nobody did, the rules decide.
         judged_at: when that was judged, or taken back.
         judged_by: who did.
+        cause: what lies behind it by a person's word, None: see `policy.cause`.
+        caused_by: who said so.
+        resolutions: how often a person said that the cause was gone ...
+        regressions: ... and how often it was seen again after that.
     """
 
     id: str
@@ -126,6 +146,10 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
     nature: Nature | None = None
     judged_at: int = 0
     judged_by: str | None = None
+    cause: Cause | None = None
+    caused_by: str | None = None
+    resolutions: int = 0
+    regressions: int = 0
 
     @property
     def judgement(self) -> Judgement | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from holdfast.model.group import Counted, Group, GroupBy, GroupSort, GroupStatus, Line, Tally
+from holdfast.policy import cause
 
 QUERY_MAX: Final = 50
 """More groups than this cannot be named in one search."""
@@ -19,6 +20,7 @@ _RANK: Final = (
 _KEYS: Final[dict[GroupBy, Callable[[Group], tuple[str, ...]]]] = {
     GroupBy.FINGERPRINT: lambda one: (one.id,),
     GroupBy.ERROR: lambda one: (one.failure_class, one.code, one.template),
+    GroupBy.CAUSE: lambda one: (cause.root(one),),
     GroupBy.CLASS: lambda one: (one.failure_class, one.code),
     GroupBy.RECIPIENT: lambda one: (one.recipient,),
     GroupBy.STEP: lambda one: (one.flow, one.step),

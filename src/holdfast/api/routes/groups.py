@@ -1,4 +1,4 @@
-"""Failure groups: list, look at, assign, resolve, ignore, judge, reopen."""
+"""Failure groups: list, look at, assign, resolve, ignore, judge, attribute, reopen."""
 
 from collections.abc import Awaitable
 
@@ -112,6 +112,24 @@ async def judge_group(request: Asked, group_id: FromPath[str]) -> Response[wire_
     return await _changed(request, act)
 
 
+@post(
+    "/v1/groups/{group_id:str}/attribute", status_code=200, opt=changes(wire_groups.AttributeGroup)
+)
+async def attribute_group(
+    request: Asked, group_id: FromPath[str]
+) -> Response[wire_groups.GroupView]:
+    """Say what lies behind a group, whatever its class suggests; null takes it back."""
+    asked = await body_of(request, wire_groups.AttributeGroup)
+    act = facade_of(request).groups.attribute(
+        group_id,
+        asked.cause,
+        actor=actor_of(request),
+        reason=asked.reason,
+        seen=revision_of(request),
+    )
+    return await _changed(request, act)
+
+
 @post("/v1/groups/{group_id:str}/reopen", status_code=200, opt=changes(wire.Action))
 async def reopen_group(request: Asked, group_id: FromPath[str]) -> Response[wire_groups.GroupView]:
     """Say that a group needs somebody again."""
@@ -135,5 +153,6 @@ HANDLERS = (
     resolve_group,
     ignore_group,
     judge_group,
+    attribute_group,
     reopen_group,
 )

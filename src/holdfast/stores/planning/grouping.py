@@ -19,7 +19,8 @@ COUNTED: Final = ("id", "account", "flow", "step", "recipient", "failure_class",
 BUCKETS: Final = ("group_id", "bucket", "failures")
 """Columns of `count_failures.sql`."""
 CHANGED: Final = ("status", "owner", "until", "ceiling", "resolved_at", "told", "changed_at",
-                  "changed_by", "why", "nature", "judged_at", "judged_by")  # fmt: skip
+                  "changed_by", "why", "nature", "judged_at", "judged_by", "cause", "caused_by",
+                  "resolutions")  # fmt: skip
 """What a person's change writes."""
 Row = tuple[str | int, ...]
 

@@ -568,7 +568,16 @@ CREATE TABLE holdfast.failure_groups (
     why text COLLATE "C",
     nature text COLLATE "C" CHECK (nature IN ('temporary', 'permanent')),
     judged_at bigint NOT NULL DEFAULT 0,
-    judged_by text COLLATE "C"
+    judged_by text COLLATE "C",
+    cause text COLLATE "C" CHECK (
+        cause IN (
+            'connection', 'auth', 'data', 'system', 'business', 'performance', 'physical', 'security',
+            'configuration'
+        )
+    ),
+    caused_by text COLLATE "C",
+    resolutions integer NOT NULL DEFAULT 0 CHECK (resolutions >= 0),
+    regressions integer NOT NULL DEFAULT 0 CHECK (regressions >= 0)
 );
 
 CREATE INDEX failure_groups_untold ON holdfast.failure_groups (id) WHERE NOT told;
@@ -597,7 +606,7 @@ SELECT
     json_build_array(
         id, account, flow, step, recipient, failure_class, code, template, first_at, last_at, failures,
         revision, status, owner, until, ceiling, resolved_at, regressed_at, told, changed_at,
-        changed_by, why, nature, judged_at, judged_by
+        changed_by, why, nature, judged_at, judged_by, cause, caused_by, resolutions, regressions
     ) AS body,
     nature
 FROM holdfast.failure_groups;

@@ -436,7 +436,16 @@ CREATE TABLE failure_groups (
     why TEXT,
     nature TEXT CHECK (nature IN ('temporary', 'permanent')),
     judged_at INTEGER NOT NULL DEFAULT 0,
-    judged_by TEXT
+    judged_by TEXT,
+    cause TEXT CHECK (
+        cause IN (
+            'connection', 'auth', 'data', 'system', 'business', 'performance', 'physical', 'security',
+            'configuration'
+        )
+    ),
+    caused_by TEXT,
+    resolutions INTEGER NOT NULL DEFAULT 0 CHECK (resolutions >= 0),
+    regressions INTEGER NOT NULL DEFAULT 0 CHECK (regressions >= 0)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX failure_groups_untold ON failure_groups (id) WHERE told = 0;
@@ -465,7 +474,7 @@ SELECT
     json_array(
         id, account, flow, step, recipient, failure_class, code, template, first_at, last_at, failures,
         revision, status, owner, until, ceiling, resolved_at, regressed_at, told, changed_at,
-        changed_by, why, nature, judged_at, judged_by
+        changed_by, why, nature, judged_at, judged_by, cause, caused_by, resolutions, regressions
     ) AS body
 FROM failure_groups;
 -- Users, tokens, sessions and elevations, as JSON.

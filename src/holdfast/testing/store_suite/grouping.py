@@ -11,6 +11,7 @@ from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.group import (
     BUCKET_MS,
     GROUPS_MAX,
+    Cause,
     Change,
     Group,
     GroupStatus,
@@ -222,9 +223,11 @@ class GroupingSuite(Suite):
         await dead(case, seen)
         before = await group(case, seen.id)
         resolved = msgspec.structs.replace(
-            before, revision=1, status=GroupStatus.RESOLVED, resolved_at=NOW + 10
-        )
+            before, revision=1, status=GroupStatus.RESOLVED, resolved_at=NOW + 10, resolutions=1,
+            cause=Cause.DATA, caused_by="änn",
+        )  # fmt: skip
         await changed(case, 0, resolved)
+        assert await group(case, seen.id) == resolved
         await dead(case, sighting(at=NOW + 10))
         late = await group(case, seen.id)
         assert (late.status, late.revision) == (GroupStatus.RESOLVED, 1)
@@ -234,9 +237,11 @@ class GroupingSuite(Suite):
         assert (back.status, back.revision, back.regressed_at) == (
             GroupStatus.REGRESSED, 2, NOW + 11,
         )  # fmt: skip
+        assert (back.resolutions, back.regressions, back.cause) == (1, 1, Cause.DATA)
         assert await case.store.returned() == [back]
         await dead(case, sighting(at=NOW + 12))
-        assert (await group(case, seen.id)).revision == 2
+        again = await group(case, seen.id)
+        assert (again.revision, again.regressions) == (2, 1)
         told = msgspec.structs.replace(back, revision=3, told=True)
         await changed(case, 2, told)
         assert await case.store.returned() == []

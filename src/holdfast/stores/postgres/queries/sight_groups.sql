@@ -19,6 +19,8 @@ SET
         WHEN g.status = 'resolved' AND excluded.last_at > g.resolved_at THEN excluded.last_at
         ELSE g.regressed_at
     END,
+    regressions = g.regressions
+        + (g.status = 'resolved' AND excluded.last_at > g.resolved_at)::integer,
     told = g.told AND NOT (g.status = 'resolved' AND excluded.last_at > g.resolved_at),
     status = CASE
         WHEN g.status = 'resolved' AND excluded.last_at > g.resolved_at THEN 'regressed'

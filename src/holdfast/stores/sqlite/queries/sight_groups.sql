@@ -13,5 +13,6 @@ SET
     regressed_at = iif(
         status = 'resolved' AND excluded.last_at > resolved_at, excluded.last_at, regressed_at
     ),
+    regressions = regressions + (status = 'resolved' AND excluded.last_at > resolved_at),
     told = iif(status = 'resolved' AND excluded.last_at > resolved_at, 0, told),
     status = iif(status = 'resolved' AND excluded.last_at > resolved_at, 'regressed', status)
