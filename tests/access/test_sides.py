@@ -24,6 +24,13 @@ OPERATION = "opr_" + "0" * 32
         ("gate", "hours: open -> closed", {"hours": "open"}, {"hours": "closed"}),
         ("load", '{"before":"a1","after":"b2"}', {"digest": "a1"}, {"digest": "b2"}),
         ("rule", "closed -> open", None, None),
+        (
+            "operation_pause",
+            '{"state":["running","paused"]}',
+            {"state": "running"},
+            {"state": "paused"},
+        ),
+        ("elevate", '{"until":[null,9]}', {"until": None}, {"until": 9}),
         ("purge", "86400000", None, None),
         ("pause", "", None, None),
         ("redrive", '{"status":["dead"', None, None),

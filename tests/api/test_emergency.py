@@ -8,6 +8,7 @@ import pytest
 from litestar.testing import TestClient
 
 from holdfast.access.house import House
+from holdfast.access.sides import sides
 from holdfast.api import Api
 from holdfast.api.routes.emergency import Emergency, plans
 from holdfast.config import Config
@@ -95,6 +96,9 @@ def test_an_emergency_brings_a_lane_back(admin: Client, known: House) -> None:
     assert admin.delete("/v1/elevation").is_success
     again = admin.post("/v1/recipients/acme/emergency", json=body)
     assert again.json()["code"] == "ELEVATION_REQUIRED"
+    raised, _, lowered = (sides(line.note) for line in lines[-3:])
+    assert raised == ({"until": None}, lowered[0])
+    assert lowered[1] == {"until": None}
 
 
 def test_nobody_acts_without_a_reason(admin: Client) -> None:

@@ -73,7 +73,10 @@ def test_redrive_brings_all_home_and_waits_for_the_outcomes() -> None:
             assert {(each.status, each.generation) for each in found} == {(Status.DELIVERED, 1)}
             assert await outcomes(rig, begun) == [Outcome.DELIVERED] * 30
             lines = await rig.store.notes(begun.id, 10)
-            assert [each.action for each in lines] == ["operation_complete", "operation_start"]
+            assert [(each.action, each.detail) for each in lines] == [
+                ("operation_complete", '{"state":["running","completed"],"stage":["last","end"]}'),
+                ("operation_start", "redrive status:dead"),
+            ]
             (line, *_) = await rig.store.notes(found[0].id, 10)
             assert (line.action, line.actor, line.reason) == ("redrive", "ann", BY["reason"])
             assert line.detail.startswith(begun.id)
@@ -128,6 +131,7 @@ def test_a_canary_goes_first_and_the_rest_follows_faster_and_faster() -> None:
             assert slow.stage is Stage.MAIN
             (note, _) = await rig.store.notes(begun.id, 10)
             assert (note.action, note.actor) == ("operation_promote", "engine")
+            assert note.detail == '{"stage":["gate","main"]}'
             assert "of 20 were delivered; success is surely above 8" in note.reason
             assert 20 < slow.tallies.changed < 35
             await rig.wait(60)
@@ -261,6 +265,10 @@ def test_people_pause_resume_and_cancel() -> None:
                 await desk.pause(begun.id, actor="ann", reason=" ")
             assert (await now(rig, begun)).revision > begun.revision
             paused = await desk.pause(begun.id, actor="ann", reason="a\x00b", seen=begun.tag)
+            (line, *_) = await rig.store.notes(begun.id, 10)
+            assert (line.action, line.detail) == (
+                "operation_pause", '{"state":["running","paused"]}',
+            )  # fmt: skip
             assert (paused.state, paused.why) == (State.PAUSED, "ann: a\ufffdb")
             await rig.wait(60)
             assert (await now(rig, begun)).tallies.changed == paused.tallies.changed < 30

@@ -134,7 +134,8 @@ class Desk:
         known = await self.people.record("elevation", principal.key)
         revision = 1 if known is None else known.revision + 1
         record = Record("elevation", principal.key, revision, encoded(raised_to), raised_to.until)
-        detail = f"{minutes} minutes"
+        before = None if known is None or known.until <= now else known.until
+        detail = _until(before, raised_to.until)
         note = Note(now, actor, "elevate", actor, reason, detail, principal.account or "")
         await self.people.keep(record, note)
         return raised_to
@@ -146,10 +147,11 @@ class Desk:
 
     async def lower(self, principal: Principal, *, actor: str) -> None:
         """End it."""
+        known = await self.people.record("elevation", principal.key)
         await self.people.forget("elevation", principal.key)
-        note = Note(
-            self.clock.now(), actor, "lower", actor, "asked to", account=principal.account or ""
-        )
+        detail = "" if known is None else _until(known.until, None)
+        account = principal.account or ""
+        note = Note(self.clock.now(), actor, "lower", actor, "asked to", detail, account)
         await self.people.keep(None, note)
 
     async def user(self, name: str) -> User | None:
@@ -231,3 +233,8 @@ def raised(record: Record, value: msgspec.Struct) -> Record:
 
 def _person(user: User, key: str) -> Principal:
     return Principal(name=user.name, kind=Means.USER, role=user.role, account=user.account, key=key)
+
+
+def _until(before: int | None, after: int | None) -> str:
+    """Return until when somebody was raised and is now, as an audit line tells it (ms)."""
+    return msgspec.json.encode({"until": [before, after]}).decode()

@@ -17,6 +17,7 @@ from holdfast.engine.operations import (
     before,
     selected,
     stratified,
+    told,
 )
 from holdfast.errors import Conflict, InvalidInput, NotFound
 from holdfast.model.delivery import Delivery, Status, Verb
@@ -176,7 +177,9 @@ class Bulk(Loop):
     async def _promote(self, operation: Operation, why: str) -> None:
         now = self.clock.now()
         changed = msgspec.structs.replace(operation, stage=Stage.MAIN, ramp_at=now, next_at=now)
-        note = Note(now, "engine", "operation_promote", operation.id, why)
+        account = account_of(operation.plan.where) or ""
+        detail = told(operation, changed)
+        note = Note(now, "engine", "operation_promote", operation.id, why, detail, account)
         await self._operations.write(changed, notes=(note,))
 
     async def _end(self, operation: Operation, verb: str, **fields: Any) -> None:
@@ -190,7 +193,8 @@ class Bulk(Loop):
             f"operation_{verb}",
             operation.id,
             why,
-            account=account,
+            told(operation, changed),
+            account,
         )
         await self._operations.write(changed, notes=(note,))
 

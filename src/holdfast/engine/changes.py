@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.engine.book import Book
 from holdfast.errors import Conflict, InvalidInput
+from holdfast.model.audit import differences
 from holdfast.model.delivery import Delivery, Status, Verb, after
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Code
@@ -115,9 +116,5 @@ def check_place(delivery: Delivery) -> None:
 
 def told(before: Delivery, changed: Delivery, more: Fields | None = None) -> str:
     """Return what an action changed as JSON text: field -> [before, after], and what is `more`."""
-    fields = {
-        name: [getattr(before, name), getattr(changed, name)]
-        for name in Delivery.__struct_fields__
-        if getattr(before, name) != getattr(changed, name)
-    }
-    return msgspec.json.encode(fields | (more or {})).decode()
+    fields = differences(before, changed, Delivery.__struct_fields__)
+    return msgspec.json.encode({**fields, **(more or {})}).decode()

@@ -21,6 +21,7 @@ from holdfast.model.alert import (
     Critical,
     CriticalQuery,
 )
+from holdfast.model.audit import differences
 from holdfast.model.group import (
     BUCKET_MS,
     GROUPS_MAX,
@@ -50,6 +51,8 @@ TRIES: Final = 8
 OWNER_MAX: Final = 100
 ALERT_LOOK: Final = 1_000
 """Most failing deliveries that are counted in a group of the alerts."""
+_TOLD: Final = ("status", "owner", "until", "ceiling", "nature", "cause")
+"""What a person changes of a group."""
 _OPEN: Final = frozenset({GroupStatus.OPEN, GroupStatus.REGRESSED})
 
 
@@ -433,9 +436,4 @@ def _check_not(group: Group, now: int, verb: str, status: GroupStatus) -> None:
 
 def _told(before: Group, after: Group) -> str:
     """Return what a person changed as JSON text: field -> [before, after]."""
-    fields = {
-        name: [getattr(before, name), getattr(after, name)]
-        for name in ("status", "owner", "until", "ceiling", "nature", "cause")
-        if getattr(before, name) != getattr(after, name)
-    }
-    return msgspec.json.encode(fields).decode()
+    return msgspec.json.encode(differences(before, after, _TOLD)).decode()

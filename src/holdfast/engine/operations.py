@@ -10,6 +10,7 @@ import msgspec
 from holdfast.clock import Clock
 from holdfast.engine.actions import check_reason
 from holdfast.errors import Conflict, InvalidInput, NotFound, Stale, StoreError
+from holdfast.model.audit import differences
 from holdfast.model.delivery import Delivery
 from holdfast.model.identity import new_id
 from holdfast.model.operation import (
@@ -232,7 +233,8 @@ class Operations:
                 next_at=now,
                 rate=policy.first_rate(plan.rate, plan.canary),
             )
-            return await self._noted(operation, "start", plan.actor, plan.reason)
+            detail = f"{plan.kind} {plan.query}".strip()
+            return await self._noted(operation, "start", plan.actor, plan.reason, detail)
 
     async def pause(
         self, operation_id: str, *, actor: str, reason: str, seen: str | None = None
@@ -310,16 +312,16 @@ class Operations:
                 fields = change(present, self._clock.now())
                 changed = msgspec.structs.replace(present, **fields)
                 try:
-                    return await self._noted(changed, verb, actor, reason)
+                    return await self._noted(changed, verb, actor, reason, told(present, changed))
                 except Conflict:  # another worker's step was first: decide anew
                     if not left:
                         raise
         raise Conflict(f"operation {operation_id} keeps changing; try again")
 
-    async def _noted(self, operation: Operation, verb: str, actor: str, reason: str) -> Operation:
+    async def _noted(
+        self, operation: Operation, verb: str, actor: str, reason: str, detail: str
+    ) -> Operation:
         now = self._clock.now()
-        plan = operation.plan
-        detail = f"{plan.kind} {plan.query}".strip()
         account = account_of(operation.plan.where) or ""
         note = Note(now, actor, f"operation_{verb}", operation.id, reason, detail, account)
         done = await self.write(operation, notes=(note,))
@@ -467,3 +469,8 @@ def _admits(where: Predicate, name: str) -> bool:
 def _of_lane(where: Predicate, name: str) -> Predicate:
     kept = tuple(each for each in where.choices if each.field != "recipient")
     return msgspec.structs.replace(where, choices=(*kept, Choice("recipient", (name,))))
+
+
+def told(before: Operation, after: Operation) -> str:
+    """Return how an operation stood before a step and after it as JSON: field -> [both]."""
+    return msgspec.json.encode(differences(before, after, ("state", "stage"))).decode()

@@ -1,6 +1,7 @@
 """The audit journal: what is asked of it, and what a check of it says."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -105,3 +106,11 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     events: int = 0
     broken: Broken | None = None
+
+
+def differences(
+    before: msgspec.Struct, after: msgspec.Struct, names: Iterable[str]
+) -> dict[str, list[Any]]:
+    """Return what a line tells of a change: field -> [before, after], of the named that differ."""
+    pairs = {name: [getattr(before, name), getattr(after, name)] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

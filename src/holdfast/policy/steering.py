@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from holdfast.model.audit import differences
 from holdfast.model.lane import LaneState
 from holdfast.policy import breaker as breakers
 
@@ -24,10 +25,10 @@ _TOLD: Final = ("paused", "auth_failures", "disabled", "gate_until", "gate_reaso
 
 def told(before: LaneState, after: LaneState) -> dict[str, Any]:
     """Return what an action changed, for the audit journal: field -> [before, after]."""
-    pairs = {name: [getattr(before, name), getattr(after, name)] for name in _TOLD}
-    pairs["breaker"] = [before.breaker.state, after.breaker.state]
-    pairs["manual"] = [before.breaker.manual, after.breaker.manual]
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    breaker = differences(before.breaker, after.breaker, ("state", "manual"))
+    if "state" in breaker:
+        breaker["breaker"] = breaker.pop("state")
+    return differences(before, after, _TOLD) | breaker
 
 
 def steered(state: LaneState, action: Action, *, reason: str, now: int) -> LaneState:
