@@ -187,6 +187,28 @@ def test_the_schema_is_what_the_migrations_make() -> None:
     whole.close()
 
 
+def test_what_was_resolved_before_causes_came_counts_as_resolved_once() -> None:
+    """Only the last time is known of it, and whether it held."""
+    scripts = migrations()
+    at = next(n for n, script in enumerate(scripts) if "ADD COLUMN resolutions" in script)
+    connection = apsw.Connection(":memory:")
+    for script in scripts[:at]:
+        connection.execute(script)
+    for name, status, resolved, regressed in (
+        ("a", "open", 0, 0), ("b", "resolved", 5, 4), ("c", "regressed", 5, 6),
+    ):  # fmt: skip
+        connection.execute(
+            "INSERT INTO failure_groups (id, account, flow, step, recipient, failure_class, code,"
+            " template, first_at, last_at, failures, status, resolved_at, regressed_at)"
+            " VALUES (?, 'd', 'f', 's', 'r', 'data', '', '', 1, 1, 1, ?, ?, ?)",
+            (name, status, resolved, regressed),
+        )
+    connection.execute(scripts[at])
+    found = connection.execute("SELECT id, resolutions, regressions FROM failure_groups ORDER BY 1")
+    assert list(found) == [("a", 0, 0), ("b", 1, 0), ("c", 1, 1)]
+    connection.close()
+
+
 def test_every_query_is_valid_and_explained() -> None:
     """Each file begins with a comment and fits the schema."""
     connection = apsw.Connection(":memory:")

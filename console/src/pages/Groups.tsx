@@ -47,7 +47,7 @@ export default function Groups() {
     <>
       <PageHead title="Groups">
         <p className="muted">
-          Deliveries whose last failure was the same. One cause at one place is one group.
+          Deliveries whose last failure was the same. One error at one place is one group.
         </p>
       </PageHead>
       <div className="filters">

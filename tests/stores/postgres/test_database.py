@@ -70,6 +70,25 @@ async def test_the_schema_is_what_the_migrations_make(database: str) -> None:
     await connection.close()
 
 
+async def test_what_was_resolved_before_causes_came_counts_as_resolved_once(database: str) -> None:
+    """Only the last time is known of it, and whether it held."""
+    connection = await asyncpg.connect(database)
+    before = [step for step in sql.migrations() if step.name < "0019"]
+    await opening.migrate(connection, scripts=before)
+    await connection.executemany(
+        "INSERT INTO holdfast.failure_groups (id, account, flow, step, recipient, failure_class,"
+        " code, template, first_at, last_at, failures, status, resolved_at, regressed_at)"
+        " VALUES ($1, 'd', 'f', 's', 'r', 'data', '', '', 1, 1, 1, $2, $3, $4)",
+        [("a", "open", 0, 0), ("b", "resolved", 5, 4), ("c", "regressed", 5, 6)],
+    )
+    assert "0019_causes (pre)" in map(str, await opening.migrate(connection))
+    found = await connection.fetch(
+        "SELECT id, resolutions, regressions FROM holdfast.failure_groups ORDER BY 1"
+    )
+    assert [tuple(row) for row in found] == [("a", 0, 0), ("b", 1, 0), ("c", 1, 1)]
+    await connection.close()
+
+
 def _filters(path: Path) -> list[frozenset[str]]:
     """Return sets of filters that are valid together: none at all, and one or all of a kind."""
     names = set(GUARD.findall(path.read_text()))
