@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
-from holdfast.model.group import Counted, Group, Held
+from holdfast.model.group import Bucket, Counted, Group, Held
 from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.search import Search
 
@@ -89,8 +89,8 @@ class Groups(Protocol):
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
-        """Return how many tries of each group failed: place from the first bucket on -> number.
+    ) -> dict[str, dict[int, Bucket]]:
+        """Return what happened in each group: place from the first bucket on -> numbers.
 
         `width` buckets of `model.group.BUCKET_MS` make one place; `first` is the number of the
         first bucket since the epoch.

@@ -69,7 +69,7 @@ def test_a_group_is_shown(canned: Canned, run: Run) -> None:
     """With its explanation, samples and history."""
     detail = {
         "group": GROUP,
-        "line": LINE,
+        "line": LINE | {"recovered": 9, "lost": 1, "presumed": "temporary"},
         "explanation": {"version": 1, "text": "long", "template": "bad zip #"},
         "samples": [{"id": "dlv_1", "status": "dead", "recipient": "acme"}],
         "history": [{"at": None, "actor": "ann", "action": "group_assign", "reason": "hers"}],
@@ -80,6 +80,7 @@ def test_a_group_is_shown(canned: Canned, run: Run) -> None:
     for part in (
         "g1_a: open, owner bea; ann: so it is",
         "1,200 dead",
+        "9 of 10 that ended recovered by themselves: looks temporary",
         "bad zip #",
         "dlv_1",
         "hers",

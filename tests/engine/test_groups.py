@@ -19,9 +19,11 @@ from holdfast.model.group import (
     Listing,
     Lookback,
 )
+from holdfast.model.judgement import Nature
 from holdfast.model.operation import Kind, Plan
 from holdfast.model.policy import JitterKind, PolicySettings
 from holdfast.model.search import Search
+from holdfast.policy import recovery
 from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
@@ -162,6 +164,34 @@ def test_a_resolved_group_regresses_when_a_later_send_fails() -> None:
             assert (again.resolutions, again.regressions) == (2, 1)
             with pytest.raises(Stale):
                 await rig.engine.groups.resolve(group.id, seen=done.revision, **BY)
+
+    run(main(), rig.clock)
+
+
+def test_a_history_labels_what_passes_and_what_does_not() -> None:
+    """Nine of ten that come home by a retry are temporary; ten that die are permanent (S1.3)."""
+    doomed: list[str] = []
+
+    def script(request: Request, _: int) -> Scripted:
+        if request.recipient == "beta":
+            return refused("closed", 400)
+        doomed.append(request.delivery_id)
+        return Scripted(503 if request.attempt == 0 or request.delivery_id == doomed[0] else 200)
+
+    rig = Rig(
+        catalog(recipient("acme", breaker=NO_BREAKER), recipient("beta", breaker=NO_BREAKER)),
+        script,
+    )
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(10)
+            await rig.wait(3600)
+            found = {one.recipients: one for one in await lines(rig, status=frozenset(GroupStatus))}
+            ended = {names: (one.recovered, one.lost) for names, one in found.items()}
+            assert ended == {("acme",): (9, 1), ("beta",): (0, 10)}
+            natures = [recovery.presumed(*each) for each in ended.values()]
+            assert set(natures) == {Nature.TEMPORARY, Nature.PERMANENT}
 
     run(main(), rig.clock)
 

@@ -3,7 +3,16 @@
 import msgspec
 import pytest
 
-from holdfast.model.group import Counted, Group, GroupBy, GroupSort, GroupStatus, Line, Tally
+from holdfast.model.group import (
+    Bucket,
+    Counted,
+    Group,
+    GroupBy,
+    GroupSort,
+    GroupStatus,
+    Line,
+    Tally,
+)
 from holdfast.policy import grouping
 
 NOW = 1_767_225_600_000
@@ -78,8 +87,13 @@ def test_of_several_groups_the_one_that_needs_somebody_counts() -> None:
     assert over.stands(NOW) is GroupStatus.OPEN
 
 
-def test_a_spark_adds_up_the_groups_of_a_line() -> None:
+def test_what_happened_over_time_adds_up_over_the_groups_of_a_line() -> None:
     """Places outside are left out."""
-    groups = [counted(1).group, counted(2).group]
-    failures = {groups[0].id: {0: 1, 5: 9}, groups[1].id: {0: 2, 2: 3}}
-    assert grouping.sparked(groups, failures, 3) == (3, 0, 3)
+    [line] = lines([counted(1), counted(2)], GroupBy.CLASS, GroupSort.SEEN)
+    one, two = (group.id for group in line.groups)
+    buckets = {
+        one: {0: Bucket(1), 1: Bucket(0, 2, 1), 5: Bucket(9, 9, 9)},
+        two: {0: Bucket(2), 2: Bucket(3, 1, 0)},
+    }
+    told = grouping.over_time(line, buckets, 3)
+    assert (told.spark, told.recovered, told.lost) == ((3, 0, 3), 3, 1)

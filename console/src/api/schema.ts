@@ -2040,7 +2040,9 @@ export interface components {
          *         What differs among them is null. `q` is a search that means just the deliveries counted here;
          *         null: too many groups for one search. `dead` and `pending` are failing deliveries, with
          *         `at_least` there may be more; the values are sums over their messages. `failures` are failed
-         *         tries so far, `spark` those of each bucket.
+         *         tries so far, `spark` those of each bucket. Of the deliveries that ended in these buckets
+         *         `recovered` failed so, were tried again and arrived, `lost` died; `presumed` is what that says
+         *         of such failures, null: nothing sure.
          */
         LineView: {
             key: string;
@@ -2070,6 +2072,9 @@ export interface components {
             first_seen_at: string | null;
             last_seen_at: string | null;
             spark: number[];
+            recovered: number;
+            lost: number;
+            presumed: components["schemas"]["Nature"] | null;
         };
         /**
          * LineageView

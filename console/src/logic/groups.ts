@@ -61,7 +61,7 @@ export function named(line: GroupLine, by: string): string {
 
 /** What a title need not say again: class and code, and what a person judged it to be. */
 export function tags(line: GroupLine, by: string): string[] {
-  const word = line.nature && `judged ${line.nature}`;
+  const word = line.nature ? `judged ${line.nature}` : line.presumed && `looks ${line.presumed}`;
   const cause = by === "fingerprint" || by === "error" ? [line.failure_class, line.code] : [];
   return [...cause, word].filter((one): one is string => Boolean(one));
 }
@@ -69,6 +69,14 @@ export function tags(line: GroupLine, by: string): string[] {
 /** Where it happens, in few words. */
 export function where(line: GroupLine): string {
   return line.recipient ?? plural(line.recipient_count, "recipient");
+}
+
+/** What became of the deliveries that failed so and ended meanwhile; null: none has. */
+export function recovered(line: Pick<GroupLine, "recovered" | "lost" | "presumed">) {
+  const ended = line.recovered + line.lost;
+  if (ended === 0) return null;
+  const found = `${count(line.recovered)} of ${count(ended)}`;
+  return line.presumed ? `${found}: looks ${line.presumed}` : found;
 }
 
 /** What a person judged a group's failures to be. */

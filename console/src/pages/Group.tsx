@@ -15,6 +15,7 @@ import {
   least,
   named,
   ofGroup,
+  recovered,
   tags,
   WINDOWS,
 } from "../logic/groups";
@@ -100,7 +101,7 @@ function Stands({ detail }: { detail: GroupDetail }) {
     <>
       <p className="lane-line">
         <Label {...GROUP_LOOKS[group.status]} />
-        {tags({ ...line, nature: null }, "fingerprint").map((tag) => (
+        {tags({ ...line, nature: null, presumed: null }, "fingerprint").map((tag) => (
           <span key={tag} className="tag">
             {tag}
           </span>
@@ -205,6 +206,7 @@ function Figures({ detail }: { detail: GroupDetail }) {
     ["Retrying", least(line.pending, line.at_least)],
     ["Value at risk", line.value_at_risk > 0 ? worth(line.value_at_risk) : "–"],
     ["Failed tries so far", count(line.failures)],
+    ["Recovered by itself", recovered(line) ?? "–"],
   ];
   return (
     <dl className="figures">

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { Route } from "wouter";
 import { links } from "../app/links";
 import { prefs } from "../app/prefs";
+import { tags } from "../logic/groups";
 import {
   answering,
   CUT_OFF,
@@ -189,6 +190,15 @@ describe("one group", () => {
     const sent = asked.find((one) => one.method === "POST");
     expect(sent?.path).toBe(`/v1/groups/${GROUP}/attribute`);
     expect(sent?.body).toEqual({ reason: "their disk", cause: "performance" });
+  });
+
+  test("says what became of what failed so, unless somebody judged it", async () => {
+    const detail = groupDetail();
+    const line = { ...detail.line, recovered: 9, lost: 1, presumed: "temporary" as const };
+    open({ ...detail, line });
+    expect(await screen.findByText("9 of 10: looks temporary")).toBeTruthy();
+    expect(tags(line, "step")).toEqual(["looks temporary"]);
+    expect(tags({ ...line, nature: "permanent" }, "step")).toEqual(["judged permanent"]);
   });
 
   test("takes back what was said of its cause", async () => {

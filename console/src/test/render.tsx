@@ -282,6 +282,9 @@ export function groupLine(part: Partial<GroupLine> = {}): GroupLine {
     first_seen_at: CUT_OFF,
     last_seen_at: CUT_OFF,
     spark: [0, 4, 2],
+    recovered: 0,
+    lost: 0,
+    presumed: null,
     ...part,
   };
 }

@@ -20,7 +20,7 @@ from holdfast.model.group import (
 )
 from holdfast.model.judgement import Nature
 from holdfast.model.submission import Aware
-from holdfast.policy import fingerprint
+from holdfast.policy import fingerprint, recovery
 from holdfast.policy.cause import root
 from holdfast.policy.grouping import standing
 from holdfast.store import Note
@@ -84,7 +84,9 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     What differs among them is null. `q` is a search that means just the deliveries counted here;
     null: too many groups for one search. `dead` and `pending` are failing deliveries, with
     `at_least` there may be more; the values are sums over their messages. `failures` are failed
-    tries so far, `spark` those of each bucket.
+    tries so far, `spark` those of each bucket. Of the deliveries that ended in these buckets
+    `recovered` failed so, were tried again and arrived, `lost` died; `presumed` is what that says
+    of such failures, null: nothing sure.
     """
 
     key: str
@@ -114,6 +116,9 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     first_seen_at: wire.Instant | None
     last_seen_at: wire.Instant | None
     spark: tuple[int, ...]
+    recovered: int
+    lost: int
+    presumed: Nature | None
 
 
 class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +240,7 @@ def line(value: Line, now: int, asked: str | None = None) -> LineView:
         pending_value=tally.pending_value,
         value_at_risk=tally.dead_value + tally.pending_value,
         sample=tally.newest,
+        presumed=recovery.presumed(value.recovered, value.lost),
         first_seen_at=wire.iso(value.first_at),
         last_seen_at=wire.iso(value.last_at),
     )

@@ -185,6 +185,10 @@ def show(group: Id, *, as_json: Json = False, url: Url = DEFAULT_URL, token: Tok
     console.print(f"  {told}, at risk {line.get('value_at_risk', 0):,.2f}", markup=False)
     seen = [views.when(line.get(name)) for name in ("first_seen_at", "last_seen_at")]
     console.print(f"  seen {seen[0]} to {seen[1]}, {line.get('failures', 0):,} failed tries")
+    if ended := line.get("recovered", 0) + line.get("lost", 0):
+        word = f": looks {line['presumed']}" if line.get("presumed") else ""
+        found = f"  {line['recovered']:,} of {ended:,} that ended recovered by themselves{word}"
+        console.print(found, markup=False)
     for name, value in item.get("explanation", {}).items():
         if name != "text":
             console.print(clean(f"  {name:14} {value}"), markup=False)

@@ -28,6 +28,7 @@ from holdfast.model.group import (
     JUDGED_MAX,
     LOOK,
     LOOKBACKS,
+    Bucket,
     Cause,
     Change,
     Counted,
@@ -81,7 +82,7 @@ class Shelf(Protocol):
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return how many tries of each group failed, by time."""
         ...
 
@@ -163,10 +164,7 @@ class Groups:
         first = now // BUCKET_MS + 1 - places * width
         ids = {group.id for line in page for group in line.groups}
         failures = await self._store.failures(ids, first, width) if ids else {}
-        shown = [
-            msgspec.structs.replace(line, spark=grouping.sparked(line.groups, failures, places))
-            for line in page
-        ]
+        shown = [grouping.over_time(line, failures, places) for line in page]
         return shown, first * BUCKET_MS, width * BUCKET_MS
 
     async def group(self, group_id: str) -> Group:

@@ -12,7 +12,7 @@ from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
 from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import BANDS, Delivery, Status
-from holdfast.model.group import Counted, Group, Held
+from holdfast.model.group import Bucket, Counted, Group, Held
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.operation import Operation, Outcome, Result
@@ -277,7 +277,7 @@ class Queue(SoleWorker):
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return nothing."""
         del ids, first, width
         return {}

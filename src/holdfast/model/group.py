@@ -1,7 +1,7 @@
 """Failure groups: deliveries whose last failure was the same, and what people made of it."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -171,6 +171,17 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return GroupStatus.OPEN if over else GroupStatus.IGNORED
 
 
+class Bucket(NamedTuple):
+    """What happened in a group within a span of time."""
+
+    failures: int = 0
+    """Tries that failed."""
+    recovered: int = 0
+    """Deliveries that had failed so, were tried again and arrived."""
+    lost: int = 0
+    """Deliveries that had failed so and died."""
+
+
 class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The failing deliveries of a group that match a search.
 
@@ -233,6 +244,8 @@ class Line(msgspec.Struct, frozen=True):
         last_at: last seen.
         failures: failed tries so far.
         spark: failed tries in each bucket, the oldest first.
+        recovered: deliveries that failed so, were tried again and arrived, in these buckets.
+        lost: deliveries that failed so and died, in these buckets.
     """
 
     key: str
@@ -245,6 +258,8 @@ class Line(msgspec.Struct, frozen=True):
     last_at: int
     failures: int
     spark: tuple[int, ...] = ()
+    recovered: int = 0
+    lost: int = 0
 
 
 class Lookback(StrEnum):

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from holdfast.model.group import Counted, Group, GroupBy, GroupSort, GroupStatus, Line, Tally
+import msgspec
+
+from holdfast.model.group import (
+    Bucket,
+    Counted,
+    Group,
+    GroupBy,
+    GroupSort,
+    GroupStatus,
+    Line,
+    Tally,
+)
 from holdfast.policy import cause
 
 QUERY_MAX: Final = 50
@@ -85,13 +96,13 @@ def _sum(tallies: Sequence[Tally]) -> Tally:
     )
 
 
-def sparked(
-    groups: Iterable[Group], failures: dict[str, dict[int, int]], places: int
-) -> tuple[int, ...]:
-    """Return how many tries failed at each place in time, over all groups."""
-    spark = [0] * places
-    for group in groups:
-        for place, number in failures.get(group.id, {}).items():
+def over_time(line: Line, buckets: dict[str, dict[int, Bucket]], places: int) -> Line:
+    """Return a line with what failed at each place in time, and what became of it, over all."""
+    spark, recovered, lost = [0] * places, 0, 0
+    for group in line.groups:
+        for place, bucket in buckets.get(group.id, {}).items():
             if 0 <= place < places:
-                spark[place] += number
-    return tuple(spark)
+                spark[place] += bucket.failures
+                recovered += bucket.recovered
+                lost += bucket.lost
+    return msgspec.structs.replace(line, spark=tuple(spark), recovered=recovered, lost=lost)

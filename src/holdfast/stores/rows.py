@@ -11,7 +11,7 @@ from holdfast.model.alert import CRITICAL_LOOK, Alerted, Critical, CriticalQuery
 from holdfast.model.attempt import Attempt, Event
 from holdfast.model.audit import Place
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Group, Held
+from holdfast.model.group import Bucket, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Result
@@ -51,7 +51,7 @@ _ALERTED = msgspec.json.Decoder(tuple[list[Group], bool], strict=False)
 _CRITICAL = msgspec.json.Decoder(
     GenericAlias(tuple, (int, GenericAlias(list, (_DELIVERY,)))), strict=False
 )
-_FAILURES = msgspec.json.Decoder(list[tuple[str, int, int]])
+_FAILURES = msgspec.json.Decoder(list[tuple[str, int, int, int, int]])
 _NOTE = _row_type(Note)
 _LINES = msgspec.json.Decoder(
     GenericAlias(list, (GenericAlias(tuple, (int, int | None, str | None, _NOTE)),))
@@ -205,11 +205,11 @@ def held(text: str) -> list[Held]:
     return _HELD.decode(text)
 
 
-def failures(text: str) -> dict[str, dict[int, int]]:
+def failures(text: str) -> dict[str, dict[int, Bucket]]:
     """Return failures by group and place in time."""
-    found: dict[str, dict[int, int]] = {}
-    for group, place, number in _FAILURES.decode(text):
-        found.setdefault(group, {})[place] = number
+    found: dict[str, dict[int, Bucket]] = {}
+    for group, place, *numbers in _FAILURES.decode(text):
+        found.setdefault(group, {})[place] = Bucket(*numbers)
     return found
 
 

@@ -7,7 +7,7 @@ from holdfast.engine.groups import Groups
 from holdfast.engine.judgements import Judgements
 from holdfast.model.alert import CRITICAL_LOOK, Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.delivery import Delivery, Status
-from holdfast.model.group import BUCKET_MS, Change, Counted, Group, GroupStatus, Tally
+from holdfast.model.group import BUCKET_MS, Bucket, Change, Counted, Group, GroupStatus, Tally
 from holdfast.model.operation import Operation, Outcome, Result
 from holdfast.model.overview import Overview
 from holdfast.model.search import Predicate, Search
@@ -101,11 +101,12 @@ class MemoryShelf:
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return the failures of each group at its last sight."""
         known = [one for one in self.groups_by_id.values() if one.id in ids]
         return {
-            one.id: {(one.last_at // BUCKET_MS - first) // width: one.failures} for one in known
+            one.id: {(one.last_at // BUCKET_MS - first) // width: Bucket(one.failures)}
+            for one in known
         }
 
     async def alerts(self, query: AlertQuery) -> Alerted:

@@ -1,12 +1,13 @@
 """Failure groups: what a commit counts of them, and when a person's change holds."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from holdfast.errors import Conflict
 from holdfast.model.alert import ALERTS_LOOK, CRITICAL_LOOK, AlertQuery, CriticalQuery
+from holdfast.model.delivery import Delivery, Verb
 from holdfast.model.group import BUCKET_MS, Change, Counted, Group, Sighting, Tally
 from holdfast.model.message import NEVER
 from holdfast.model.search import Search
@@ -16,7 +17,7 @@ _COUNTED: Final = msgspec.json.Decoder(list[tuple[Group, Tally]], strict=False)
 COUNTED: Final = ("id", "account", "flow", "step", "recipient", "failure_class", "code",
                   "template", "first_at", "last_at", "failures")  # fmt: skip
 """Columns of `sight_groups.sql`."""
-BUCKETS: Final = ("group_id", "bucket", "failures")
+BUCKETS: Final = ("group_id", "bucket", "failures", "recovered", "lost")
 """Columns of `count_failures.sql`."""
 CHANGED: Final = ("status", "owner", "until", "ceiling", "resolved_at", "told", "changed_at",
                   "changed_by", "why", "nature", "judged_at", "judged_by", "cause", "caused_by",
@@ -25,14 +26,36 @@ CHANGED: Final = ("status", "owner", "until", "ceiling", "resolved_at", "told", 
 Row = tuple[str | int, ...]
 
 
-def counted(sightings: Sequence[Sighting]) -> tuple[list[Row], list[Row]]:
+class Ending(NamedTuple):
+    """A delivery that had failed has ended: in which group it failed last, when, and how."""
+
+    group: str
+    at: int
+    recovered: bool
+
+
+def ending(verb: Verb, after: Delivery) -> Ending | None:
+    """Return what a change tells of the failures of a delivery, None: nothing.
+
+    It recovers by another try of its generation: what a person sent again may have been mended.
+    """
+    recovered = verb is Verb.SUCCEED and after.attempt > 1
+    if after.fingerprint is None or not (recovered or verb is Verb.DIE):
+        return None
+    return Ending(after.fingerprint, after.ended_at, recovered)
+
+
+def counted(
+    sightings: Sequence[Sighting], endings: Sequence[Ending]
+) -> tuple[list[Row], list[Row]]:
     """Return the rows of groups and of buckets, each by key, so that writers agree on an order."""
     groups: dict[str, list[Sighting]] = {}
-    buckets: dict[tuple[str, int], int] = {}
+    buckets: dict[tuple[str, int], list[int]] = {}
     for each in sightings:
         groups.setdefault(each.id, []).append(each)
-        key = each.id, each.at // BUCKET_MS
-        buckets[key] = buckets.get(key, 0) + 1
+        buckets.setdefault((each.id, each.at // BUCKET_MS), [0, 0, 0])[0] += 1
+    for group, at, recovered in endings:
+        buckets.setdefault((group, at // BUCKET_MS), [0, 0, 0])[1 if recovered else 2] += 1
     rows: list[Row] = []
     for _, own in sorted(groups.items()):
         first = own[0]
@@ -40,7 +63,7 @@ def counted(sightings: Sequence[Sighting]) -> tuple[list[Row], list[Row]]:
         times = [each.at for each in own]
         why = (first.failure_class, first.code, first.template)
         rows.append((*place, *why, min(times), max(times), len(own)))
-    return rows, [(*key, number) for key, number in sorted(buckets.items())]
+    return rows, [(*key, *numbers) for key, numbers in sorted(buckets.items())]
 
 
 def changed(change: Change) -> dict[str, object]:

@@ -12,6 +12,7 @@ from holdfast.model.group import Sighting
 from holdfast.store import UNSEEN, Applied, Note, Transition
 from holdfast.stores.planning.counting import Tally
 from holdfast.stores.planning.following import MOVING, RELEASING, Followers, Row
+from holdfast.stores.planning.grouping import Ending, ending
 
 _APPLIED: Final = Applied(applied=True)
 _REFUSED: Final = Applied(applied=False)
@@ -144,6 +145,7 @@ class Plan:
         attempts: tries to append, each with its excerpt.
         notes: audit lines to append.
         sightings: failures to count in their groups.
+        endings: deliveries that had failed, with what became of them.
         followers: what happens to followers.
     """
 
@@ -155,6 +157,7 @@ class Plan:
         self.attempts: list[tuple[Attempt, bytes | None]] = []
         self.notes: list[Note] = []
         self.sightings: list[Sighting] = []
+        self.endings: list[Ending] = []
         self.followers = followers
         self._known = known
         self._tally = tally
@@ -196,6 +199,8 @@ class Plan:
             self.notes.append(transition.note)
         if transition.sighting is not None:
             self.sightings.append(transition.sighting)
+        if after.fingerprint is not None and (end := ending(transition.verb, after)) is not None:
+            self.endings.append(end)
         if not after.followed:
             return _APPLIED
         woken = () if before == status else self._affected(transition)

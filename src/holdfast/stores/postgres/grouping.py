@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import asyncpg
 
 from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
-from holdfast.model.group import GROUPS_MAX, Change, Counted, Group, Held, Sighting
+from holdfast.model.group import GROUPS_MAX, Bucket, Change, Counted, Group, Held, Sighting
 from holdfast.model.search import Search
 from holdfast.stores import rows
 from holdfast.stores.planning import grouping as planning
@@ -14,15 +14,15 @@ from holdfast.stores.postgres.searching import token_values
 from holdfast.stores.postgres.sql import Part, columns, one
 
 
-def counted(sightings: Sequence[Sighting]) -> list[Part]:
+def counted(sightings: Sequence[Sighting], endings: Sequence[planning.Ending]) -> list[Part]:
     """Return what is counted in a commit."""
-    if not sightings:
-        return []
-    groups, buckets = planning.counted(sightings)
-    return [
-        Part("sight_groups", columns(planning.COUNTED, groups)),
-        Part("count_failures", columns(planning.BUCKETS, buckets)),
-    ]
+    groups, buckets = planning.counted(sightings, endings)
+    parts = []
+    if groups:
+        parts.append(Part("sight_groups", columns(planning.COUNTED, groups)))
+    if buckets:
+        parts.append(Part("count_failures", columns(planning.BUCKETS, buckets)))
+    return parts
 
 
 def looked(change: Change | None) -> list[Part]:
@@ -66,7 +66,7 @@ async def judged(connection: asyncpg.Connection) -> list[Group]:
 
 async def failures(
     connection: asyncpg.Connection, ids: Collection[str], first: int, width: int
-) -> dict[str, dict[int, int]]:
+) -> dict[str, dict[int, Bucket]]:
     """Return failures by group and time."""
     values = {"ids": list(ids), "first": first, "width": width}
     return rows.failures(await one(connection, "failures", **values))

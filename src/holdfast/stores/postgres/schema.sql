@@ -589,11 +589,14 @@ CREATE INDEX failure_groups_account ON holdfast.failure_groups (
     account, greatest(first_at, regressed_at), id
 ) WHERE status <> 'resolved';
 
--- How many tries of a group failed in each ten minutes.
+-- How many tries of a group failed in each ten minutes, and how many deliveries that had failed so
+-- were tried again and delivered, or died.
 CREATE TABLE holdfast.failure_buckets (
     group_id text COLLATE "C" NOT NULL,
     bucket bigint NOT NULL,
-    failures bigint NOT NULL CHECK (failures > 0),
+    failures bigint NOT NULL CHECK (failures >= 0),
+    recovered bigint NOT NULL DEFAULT 0 CHECK (recovered >= 0),
+    lost bigint NOT NULL DEFAULT 0 CHECK (lost >= 0),
     PRIMARY KEY (group_id, bucket)
 );
 

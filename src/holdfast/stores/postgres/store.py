@@ -16,7 +16,7 @@ from holdfast.model.archive import Archive, Told
 from holdfast.model.attempt import Event, Step
 from holdfast.model.audit import EventSums, LineQuery
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Counted, Group, Held
+from holdfast.model.group import Bucket, Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Outcome, Result
@@ -391,7 +391,7 @@ class PostgresStore:
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return how many tries of each group failed, by time."""
         return await self._read(partial(grouping.failures, ids=ids, first=first, width=width))
 

@@ -153,7 +153,7 @@ class Writer:
             *_accepted(fresh),
             *_changed(plan, batch.now),
             *_appended(plan.attempts, first),
-            *grouping.counted(plan.sightings),
+            *grouping.counted(plan.sightings, plan.endings),
             *grouping.written(batch.group),
             *_counted(tally),
             *_kept(batch, notes, used),

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import apsw
 
 from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
-from holdfast.model.group import GROUPS_MAX, Change, Counted, Group, Held
+from holdfast.model.group import GROUPS_MAX, Bucket, Change, Counted, Group, Held
 from holdfast.model.search import Search
 from holdfast.stores import rows
 from holdfast.stores.planning import grouping as planning
@@ -43,7 +43,7 @@ def judged(connection: apsw.Connection) -> list[Group]:
 
 def failures(
     connection: apsw.Connection, ids: Collection[str], first: int, width: int
-) -> dict[str, dict[int, int]]:
+) -> dict[str, dict[int, Bucket]]:
     """Return failures by group and time."""
     values = {"ids": rows.json_text(list(ids)), "first": first, "width": width}
     return rows.failures(one(connection, "failures", **values))

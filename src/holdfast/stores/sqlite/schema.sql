@@ -457,11 +457,14 @@ CREATE INDEX failure_groups_account ON failure_groups (
     account, max(first_at, regressed_at), id
 ) WHERE status <> 'resolved';
 
--- How many tries of a group failed in each ten minutes.
+-- How many tries of a group failed in each ten minutes, and how many deliveries that had failed so
+-- were tried again and delivered, or died.
 CREATE TABLE failure_buckets (
     group_id TEXT NOT NULL,
     bucket INTEGER NOT NULL,
-    failures INTEGER NOT NULL CHECK (failures > 0),
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    recovered INTEGER NOT NULL DEFAULT 0 CHECK (recovered >= 0),
+    lost INTEGER NOT NULL DEFAULT 0 CHECK (lost >= 0),
     PRIMARY KEY (group_id, bucket)
 ) STRICT, WITHOUT ROWID;
 

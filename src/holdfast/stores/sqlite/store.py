@@ -16,7 +16,7 @@ from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
 from holdfast.model.audit import EventSums, LineQuery
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Counted, Group, Held
+from holdfast.model.group import Bucket, Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER, Message
 from holdfast.model.operation import Operation, Outcome, Result
@@ -397,7 +397,7 @@ class SqliteStore(SoleWorker):
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return how many tries of each group failed, by time."""
         read = partial(grouping.failures, ids=ids, first=first, width=width)
         return await self._doors.run(read)

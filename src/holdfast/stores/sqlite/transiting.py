@@ -90,8 +90,8 @@ def _write(connection: apsw.Connection, plan: planning.Plan, now: int) -> None:
         change(connection, "doubt_delivery", place=place, now=now)
     _write_fate(connection, plan.followers, now)
     _APPEND.run(connection, [rows.attempt_row(*each) for each in plan.attempts])
-    if plan.sightings:
-        groups, buckets = grouping.counted(plan.sightings)
+    if plan.sightings or plan.endings:
+        groups, buckets = grouping.counted(plan.sightings, plan.endings)
         _SIGHT.run(connection, groups)
         _COUNT.run(connection, buckets)
 

@@ -13,7 +13,7 @@ from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
 from holdfast.model.audit import LineQuery
 from holdfast.model.delivery import Delivery
-from holdfast.model.group import Counted, Group, Held
+from holdfast.model.group import Bucket, Counted, Group, Held
 from holdfast.model.lane import LaneState
 from holdfast.model.message import Message
 from holdfast.model.operation import Operation, Outcome, Result
@@ -434,7 +434,7 @@ class FaultyStore:
 
     async def failures(
         self, ids: Collection[str], first: int, width: int
-    ) -> dict[str, dict[int, int]]:
+    ) -> dict[str, dict[int, Bucket]]:
         """Return failures by time."""
         return await self._read(lambda: self.inner.failures(ids, first, width))
 

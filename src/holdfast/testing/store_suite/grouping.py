@@ -11,6 +11,7 @@ from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.group import (
     BUCKET_MS,
     GROUPS_MAX,
+    Bucket,
     Cause,
     Change,
     Group,
@@ -85,11 +86,26 @@ class GroupingSuite(Suite):
         )  # fmt: skip
         start = NOW // BUCKET_MS
         assert await case.store.failures([first.id, "g1_none"], start, 1) == {
-            first.id: {0: 2, 2: 1}
+            first.id: {0: Bucket(2, 0, 2), 2: Bucket(1)}
         }
-        assert await case.store.failures([first.id], start, 3) == {first.id: {0: 3}}
-        assert await case.store.failures([first.id], start + 1, 1) == {first.id: {1: 1}}
+        assert await case.store.failures([first.id], start, 3) == {first.id: {0: Bucket(3, 0, 2)}}
+        assert await case.store.failures([first.id], start + 1, 1) == {first.id: {1: Bucket(1)}}
         assert (await case.get(delivery)).fingerprint == first.id
+
+    async def test_what_became_of_what_failed_is_counted(self, case: Case) -> None:
+        """Recovered by another try, or lost; once, and not what a person sent again."""
+        seen = sighting()
+        first, second, third = [await case.take() for _ in range(3)]
+        for each in (first, second, third):
+            await failed(case, each, Verb.RETRY, seen)
+        healed = case.transition(await case.get(first), Verb.SUCCEED, Result.SUCCESS, attempt=2)
+        for _ in range(2):
+            assert (await case.apply(healed))[0].applied
+        again = case.transition(await case.get(second), Verb.SUCCEED, Result.SUCCESS, attempt=1)
+        await case.apply(again)
+        await failed(case, await case.get(third), Verb.DIE, seen)
+        whole = await case.store.failures([seen.id], 0, 1 << 40)
+        assert whole == {seen.id: {0: Bucket(4, recovered=1, lost=1)}}
 
     async def test_a_batch_that_is_written_again_counts_once(self, case: Case) -> None:
         """Its event is on record; a refused change whose try is new counts as well."""
