@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev
 PEERS := $(VENV)/peers/.done
 
-.PHONY: help run console test check peers bench lab docs lock clean format
+.PHONY: help run console test check check-console check-python peers bench lab docs lock clean format
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -38,7 +38,12 @@ check: $(DEV) console  ## lint, types, unit tests: under two minutes
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory -j2 check-console check-python
+
+check-console: $(DEV)
 	$(BIN)/python console/build.py check
+
+check-python: $(DEV)
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
 peers: $(PEERS)  ## install the job libraries that the benchmarks compare with, apart

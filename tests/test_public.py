@@ -230,6 +230,7 @@ def test_what_is_masked_is_seen_nowhere(caplog: pytest.LogCaptureFixture) -> Non
         assert ssn not in place
 
 
+@pytest.mark.slow
 def test_a_message_waits_for_its_own_time() -> None:
     """Nothing is sent before `not_before` (S1.38), and nothing after `expires_at`."""
     rig = Rig(catalog(recipient()))

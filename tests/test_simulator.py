@@ -47,6 +47,7 @@ def test_the_promises_hold_half_a_million_times() -> None:
     assert not {fault: total.faults[fault] for fault in ALONE if total.faults[fault] < 100}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, CREW_QUICK + 1))
 def test_the_promises_hold_with_several_workers(seed: int) -> None:
     """With wrong clocks, pauses, cuts, hand-overs and take-overs every promise is kept."""
@@ -68,6 +69,7 @@ def test_the_promises_hold_through_hundreds_of_take_overs() -> None:
     assert not {fault for fault in TOGETHER if not total.faults[fault]}
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_journal_every_time() -> None:
     """Journal and deliveries are the same byte for byte, also in another process."""
     first, second = simulate(7), simulate(7)
@@ -84,6 +86,7 @@ def test_a_seed_gives_the_same_journal_every_time() -> None:
     assert simulate(3, CREW) == simulate(3, CREW)
 
 
+@pytest.mark.slow
 def test_other_seeds_are_other_worlds() -> None:
     """Seeds do not repeat each other."""
     assert len({simulate(seed).digest for seed in range(20, 24)}) == 4

@@ -72,20 +72,29 @@ def _files() -> tuple[Path, ...]:
 
 
 @functools.cache
+def _tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
 def _modules(*folders: str) -> tuple[tuple[str, ast.Module], ...]:
     """Return (path, syntax tree) of the Python files in the folders."""
     return tuple(
-        (str(inner), ast.parse(path.read_text()))
+        (str(inner), _tree(path))
         for path in _files()
         if (inner := path.relative_to(ROOT)).parts[0] in folders and path.suffix == ".py"
     )
 
 
-def _functions(*folders: str) -> Iterator[Function]:
-    for path, tree in _modules(*folders):
-        for owner, node in _defined(tree, ""):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield Function(f"{path}::{owner}{node.name}", _length(node), _positional(node))
+@functools.cache
+def _functions(*folders: str) -> tuple[Function, ...]:
+    """Return the functions of the folders."""
+    return tuple(
+        Function(f"{path}::{owner}{node.name}", _length(node), _positional(node))
+        for path, tree in _modules(*folders)
+        for owner, node in _defined(tree, "")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def _defined(node: ast.AST, owner: str) -> Iterator[tuple[str, ast.AST]]:

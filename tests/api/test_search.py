@@ -79,6 +79,7 @@ def test_one_field_is_said_once(client: TestClient[Any]) -> None:
     assert (answer.status_code, answer.json()["field"]) == (422, "status")
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(
     text=st.text(max_size=80)

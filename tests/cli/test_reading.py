@@ -180,6 +180,7 @@ def test_events_come_oldest_first(canned: Canned, run: Run) -> None:
     assert canned.asked[0][2]["start"] == "2026-01-31T08:00:00.000Z"
 
 
+@pytest.mark.slow
 def test_events_follow_goes_on_after_the_last(canned: Canned, run: Run) -> None:
     """-f asks for what came after the last position, as JSON one object a line."""
     canned.on("GET /v1/events", {"items": [ATTEMPT]})

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def retries(rig: Rig, until: int) -> int:
     return sum(at <= until and request.attempt > 0 for at, request in rig.channel.sent)
 
 
+@pytest.mark.slow
 def test_retries_wait_for_the_budget_and_none_is_lost() -> None:
     """200 failures that fail again: 10 retries at once, then one a second; all end delivered."""
     partner = recipient(breaker=NO_BREAKER, budget=TIGHT)
@@ -54,6 +56,7 @@ def test_retries_wait_for_the_budget_and_none_is_lost() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_retries_that_only_fail_never_exceed_it() -> None:
     """A partner that takes nothing gets ten retries, and one for each second."""
     rig = Rig(catalog(recipient(breaker=NO_BREAKER, budget=TIGHT)), lambda _, __: Scripted(503))
@@ -148,6 +151,7 @@ def test_a_budget_that_is_off_counts_nothing() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**32))
 def test_no_number_of_restarts_lets_more_through(seed: int) -> None:

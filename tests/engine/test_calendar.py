@@ -159,6 +159,7 @@ def test_maintenance_holds_and_then_releases_gradually() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["clean", "crash", "none"])
 def test_the_pace_leads_out_of_a_maintenance_also_when_nobody_saw_it_end(ending: str) -> None:
     """In cusum mode it is the pacer's slow start: it doubles every 3 s from a tenth of before."""
@@ -260,6 +261,7 @@ def test_every_gate_of_the_calendar_goes_on_record() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_batch_windows_are_for_retries_only() -> None:
     """First tries go at once; their retries only in the windows (S1.40, S2.112)."""
     windows = (Period(days=EVERY, **clock_times(7200, 10_800)),)
@@ -358,6 +360,7 @@ def test_a_clean_restart_forgets_nothing_and_forfeits_nothing() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_caps_hold_under_load_and_crashes(seed: int) -> None:
@@ -433,6 +436,7 @@ def _within(stretches: Stretches, at: int) -> bool:
     return any(first <= (at - START) / 1000 < after for first, after in stretches)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_no_send_while_a_gate_is_closed_and_no_hold_costs_anything(seed: int) -> None:

@@ -221,6 +221,7 @@ def test_a_cause_is_said_and_kept_over_failures() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_a_new_failure_is_an_alert_at_once() -> None:
     """It is there at the first look after its commit; back after it was resolved, again."""
     rig = Rig(
@@ -229,7 +230,7 @@ def test_a_new_failure_is_an_alert_at_once() -> None:
     )
 
     async def alerts(limit: int = 10) -> list[tuple[str, int, int]]:
-        found = await rig.engine.groups.alerts(Lookback.DAY, limit)
+        found = await rig.engine.groups.alerts(Lookback.HOURS_3, limit)
         return [
             (each.group.recipient, each.tally.dead, each.group.regressed_at)
             for each in found.alerts
@@ -251,7 +252,7 @@ def test_a_new_failure_is_an_alert_at_once() -> None:
             await rig.wait(1)
             back = await only(rig)
             assert await alerts() == [("acme", 3, back.last_at)]
-            await rig.wait(25 * 3600)
+            await rig.wait(4 * 3600)
             assert await alerts() == []
 
     run(main(), rig.clock)

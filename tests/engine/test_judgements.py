@@ -192,6 +192,7 @@ def test_temporary_leaves_an_endpoint_in_use() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "code"),
     [("word", "JUDGED_PERMANENT"), ("policy", "HARD_FAILURE"), ("rule", "ENOUGH")],

@@ -50,6 +50,7 @@ async def stream(rig: Rig, seconds: int, per_second: int) -> None:
         await rig.wait(0.5)
 
 
+@pytest.mark.slow
 def test_the_backlog_drains_at_what_the_partner_takes() -> None:
     """After an outage nothing is lost, the peak is at most 1.2 times the capacity, few fail."""
     rig = Rig(catalog(recipient(concurrency=64)), down_between(60, 180, of_capacity(50)))
@@ -68,6 +69,7 @@ def test_the_backlog_drains_at_what_the_partner_takes() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_a_bare_429_drives_the_lane_to_the_quota() -> None:
     """At 40 a second offered and 30 allowed, 90 % of the quota is used and 5 % are refused."""
     tokens = {"left": 30.0, "at": float(START)}
@@ -92,6 +94,7 @@ def test_a_bare_429_drives_the_lane_to_the_quota() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_brown_out_does_not_keep_the_lane_open(seed: int) -> None:
     """Four of ten sends fail for five minutes: it opens once at most, by bad luck, and goes on."""
@@ -245,6 +248,7 @@ def test_a_lane_without_a_pace_is_not_slowed() -> None:
     assert lane.state.breaker.state is BreakerState.OPEN
 
 
+@pytest.mark.slow
 def test_hours_and_further_tries_are_remembered() -> None:
     """What an hour was like is kept when it has passed, over a restart too (S2.56, S2.57)."""
     policy = PolicySettings(strategy=Strategy.ADAPTIVE, max_retries=5)
@@ -265,6 +269,7 @@ def test_hours_and_further_tries_are_remembered() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_retries_that_never_help_are_not_made() -> None:
     """S2.56: a second retry never succeeded, so most deliveries end after the first; with words."""
     policy = PolicySettings(strategy=Strategy.ADAPTIVE, max_retries=5, max_interval=2)

@@ -33,6 +33,7 @@ def exceeded(instants: list[int], limits: RateLimits) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_seed_and_no_crash_exceeds_a_limit(seed: int) -> None:
     """Seven lives, five of which end in a crash: no window of the partner's sees too many."""

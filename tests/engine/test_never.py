@@ -3,6 +3,7 @@
 import random
 from typing import Any, Final, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.test_calendar import EVERY, clock_times, later
@@ -175,6 +176,7 @@ class Run:
         await rig.engine.actions.resume("acme", **BY)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
 def test_no_gate_no_limit_and_no_retry_is_ever_overrun(seed: int) -> None:

@@ -113,6 +113,7 @@ def test_what_is_not_worth_it_dies_and_what_is_goes_on() -> None:
     assert delivery.status is Status.DELIVERED
 
 
+@pytest.mark.slow
 def test_a_hold_uses_no_retry_and_ends() -> None:
     """Held for an hour at a time while the condition holds; nothing is used, the audit tells."""
     rig = Rig(ruled(rule("message.age < 5400.0", "cooling", hold=3600.0)))
@@ -274,6 +275,7 @@ def test_an_operators_policy_is_left_as_it_is() -> None:
     run(main(), rig.clock)
 
 
+@pytest.mark.slow
 def test_a_rule_that_holds_kills_nobody_after_a_crash() -> None:
     """Suspects of an unclean take-over that a rule holds are not claimed: no WORKER_CRASH."""
     rig = Rig(ruled(rule("message.age < 86400.0", hold=60.0)))

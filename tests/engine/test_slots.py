@@ -89,6 +89,7 @@ def test_the_limit_changes_while_it_runs() -> None:
     run(main(), it.clock)
 
 
+@pytest.mark.slow
 def test_slots_go_when_it_is_quiet() -> None:
     """Half after half, down to those of the beginning; a few deliveries do not keep them."""
     it = rig(takes_ms=100)

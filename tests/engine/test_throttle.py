@@ -94,6 +94,7 @@ LIES: dict[str, dict[str, str]] = {
 NAMES: Final = tuple(LIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("lie", LIES)
 def test_429_for_ever_does_not_flood(lie: str, mode: str) -> None:
@@ -105,6 +106,7 @@ def test_429_for_ever_does_not_flood(lie: str, mode: str) -> None:
     assert set(rig.statuses) == {Status.PENDING}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("status", [200, 429, 503])
 @pytest.mark.parametrize("mode", MODES)
@@ -135,6 +137,7 @@ ALTERNATING: Final[dict[str, tuple[Scripted, ...]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("turn", ALTERNATING)
 def test_answers_that_alternate_neither_flood_nor_stop(turn: str, mode: str) -> None:
@@ -145,6 +148,7 @@ def test_answers_that_alternate_neither_flood_nor_stop(turn: str, mode: str) -> 
     assert len(rig.channel.sent) <= 220
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_partner_that_answers_anything_harms_only_itself(seed: int, mode: str) -> None:
@@ -168,6 +172,7 @@ def test_a_partner_that_answers_anything_harms_only_itself(seed: int, mode: str)
     assert sum(tries.values()) < 150 * 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["threshold", "none"])
 def test_a_bare_429_does_not_park_the_lane_for_a_deliverys_own_delay(mode: str) -> None:
     """With retries after hours the refused one waits for hours, the lane for minutes."""
@@ -235,6 +240,7 @@ def test_refusals_are_asked_ever_more_rarely() -> None:
     assert [floor_ms(n) for n in (1, 2, 3, 4, 99)] == [0, 1000, 2000, 4000, 60_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("retries", [1, 3])
 def test_a_partner_that_is_down_is_not_probed_before_it_asked_for(mode: str, retries: int) -> None:

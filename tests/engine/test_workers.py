@@ -412,6 +412,7 @@ def test_one_worker_prunes() -> None:
     run(main(), team.clock)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_two_owners_never(seed: int) -> None:
     """Workers join, leave, crash and are cut off at random; at no instant may two send."""

@@ -46,6 +46,7 @@ def test_holdfast_spares_the_partner_in_a_blip() -> None:
     assert ours.detect_s < 5
 
 
+@pytest.mark.slow
 def test_a_flapping_partner_is_used_while_it_is_up() -> None:
     """In ten minutes of S7a four fifths of the up-time are used; probes are 5 s apart or more."""
     profile = named(["S7a"])[0].partners[0]
@@ -69,6 +70,7 @@ def test_the_oracle_is_the_bound() -> None:
     assert all(drain is not None and 0 < drain <= 1 for drain in drains)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_run_again() -> None:
     """The same seed gives the same figures and series, another seed others."""
     first, again = (played(SMALL, "B2", "B10") for _ in range(2))
@@ -152,6 +154,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         named(["S99"])
 
 
+@pytest.mark.slow
 def test_ratios_are_paired_and_intervals_cover() -> None:
     """Ratios are taken seed by seed; the interval of a median covers it in about 95 of 100."""
     mine = [Figures(recovered=1, peak=1.0), Figures(recovered=1, peak=4.0)]

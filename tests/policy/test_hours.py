@@ -84,6 +84,7 @@ def oracle(at: int, zone: ZoneInfo, periods: tuple[Period, ...]) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 def test_calendars_agree_with_an_oracle_over_ten_years_of_dst(zone: str) -> None:
     """Around every change of the clock, a scan minute by minute finds the same boundaries (C34)."""

@@ -19,6 +19,14 @@ END $$
 """
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the server as slow: it is another process."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"postgres", "pair"} & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Return a running server that does not care for its disk; durability is proven elsewhere.

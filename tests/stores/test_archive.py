@@ -141,7 +141,7 @@ class PostgresPlace:
         )
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Return a place for a store, of each kind."""
     if request.param == "sqlite":

@@ -94,16 +94,19 @@ async def _losses(synchronous: Synchronous, tear: Callable[[int], Random | None]
     return lost
 
 
+@pytest.mark.slow
 async def test_every_acknowledged_commit_survives_a_power_loss() -> None:
     """Whatever the instant, with nothing of what was not synced on the disk."""
     assert await _losses("FULL", lambda _: None) == 0
 
 
+@pytest.mark.slow
 async def test_torn_and_reordered_writes_change_nothing() -> None:
     """Whatever the instant, with a random half of the unsynced sectors on the disk."""
     assert await _losses("FULL", Random) == 0
 
 
+@pytest.mark.slow
 async def test_the_test_can_tell() -> None:
     """Without syncs acknowledged commits are lost, and the same test sees it."""
     assert await _losses("OFF", lambda _: None) > 0

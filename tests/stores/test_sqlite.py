@@ -42,6 +42,7 @@ class TestInline(StoreSuite, OwningSuite):
         connection.close()
 
 
+@pytest.mark.slow
 class TestMemory(StoreSuite, OwningSuite):
     """Memory behind one thread."""
 

@@ -24,6 +24,8 @@ from holdfast.testing.partner import (
 )
 from holdfast.testing.ports import free_port
 
+pytestmark = pytest.mark.slow
+
 Send = Callable[..., Awaitable[Reply]]
 MIB = 1 << 20
 

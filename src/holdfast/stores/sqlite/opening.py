@@ -8,7 +8,7 @@ import apsw
 
 from holdfast.errors import InvalidInput, StoreMismatch
 from holdfast.stores.sqlite.session import transaction
-from holdfast.stores.sqlite.sql import migrations
+from holdfast.stores.sqlite.sql import migrations, schema
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -92,7 +92,7 @@ def looked_into(path: Path) -> apsw.Connection | None:
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Bring the schema up to date; a new file gets all of it.
+    """Bring the schema up to date; a new file gets the whole of it at once.
 
     Raises:
         StoreMismatch: a newer version wrote the file.
@@ -107,7 +107,7 @@ def migrate(connection: apsw.Connection) -> None:
                 f"the store has schema version {version}, this program knows up to {len(scripts)}; "
                 "use a newer Holdfast"
             )
-        for script in scripts[version:]:
+        for script in scripts[version:] if version else (schema(),):
             connection.execute(script)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(scripts)}")

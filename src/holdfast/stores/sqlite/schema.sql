@@ -1,4 +1,4 @@
--- The whole schema as the migrations leave it; a test compares both.
+-- What a new file gets. The migrations lead an old one to the same; a test compares both.
 
 -- Who owns the lanes. One row: every commit compares its epoch.
 CREATE TABLE owner (

@@ -16,8 +16,9 @@ import apsw
 
 Row = tuple[Any, ...]
 
-_QUERIES: Final = files("holdfast.stores.sqlite") / "queries"
-_MIGRATIONS: Final = files("holdfast.stores.sqlite") / "migrations"
+_HERE: Final = files("holdfast.stores.sqlite")
+_QUERIES: Final = _HERE / "queries"
+_MIGRATIONS: Final = _HERE / "migrations"
 _ROW: Final = re.compile(r"VALUES (\((?:\?, )*\?\))")
 _ASKED: Final = re.compile(r"-- \?(\w+)$")
 _CACHEABLE: Final = 16_000
@@ -40,8 +41,14 @@ def sql(name: str, lines: frozenset[str] = frozenset()) -> str:
 
 
 @cache
+def schema() -> str:
+    """Return the script that makes a new file."""
+    return (_HERE / "schema.sql").read_text(encoding="utf-8")
+
+
+@cache
 def migrations() -> tuple[str, ...]:
-    """Return the scripts that make a new file, in order; a store's version counts them."""
+    """Return the scripts that bring a file up to date, in order; a store's version counts them."""
     return tuple(
         (_MIGRATIONS / f"{name}.sql").read_text(encoding="utf-8") for name in migration_names()
     )
