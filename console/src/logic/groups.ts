@@ -61,7 +61,7 @@ export function named(line: GroupLine, by: string): string {
 
 /** What a title need not say again: class and code, and what a person judged it to be. */
 export function tags(line: GroupLine, by: string): string[] {
-  const word = line.nature ? `judged ${line.nature}` : line.presumed && `looks ${line.presumed}`;
+  const word = line.nature && `judged ${line.nature}`;
   const cause = by === "fingerprint" || by === "error" ? [line.failure_class, line.code] : [];
   return [...cause, word].filter((one): one is string => Boolean(one));
 }
@@ -72,11 +72,14 @@ export function where(line: GroupLine): string {
 }
 
 /** What became of the deliveries that failed so and ended meanwhile; null: none has. */
-export function recovered(line: Pick<GroupLine, "recovered" | "lost" | "presumed">) {
+export function recovered(line: Pick<GroupLine, "recovered" | "lost">): string | null {
   const ended = line.recovered + line.lost;
-  if (ended === 0) return null;
-  const found = `${count(line.recovered)} of ${count(ended)}`;
-  return line.presumed ? `${found}: looks ${line.presumed}` : found;
+  return ended === 0 ? null : `${count(line.recovered)} of ${count(ended)}`;
+}
+
+/** What that says of such failures, in as many words as a place needs. */
+export function presumed(line: Pick<GroupLine, "presumed">): string | null {
+  return line.presumed && `looks ${line.presumed}`;
 }
 
 /** What a person judged a group's failures to be. */

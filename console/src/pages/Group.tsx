@@ -15,6 +15,7 @@ import {
   least,
   named,
   ofGroup,
+  presumed,
   recovered,
   tags,
   WINDOWS,
@@ -101,7 +102,7 @@ function Stands({ detail }: { detail: GroupDetail }) {
     <>
       <p className="lane-line">
         <Label {...GROUP_LOOKS[group.status]} />
-        {tags({ ...line, nature: null, presumed: null }, "fingerprint").map((tag) => (
+        {tags({ ...line, nature: null }, "fingerprint").map((tag) => (
           <span key={tag} className="tag">
             {tag}
           </span>
@@ -112,7 +113,11 @@ function Stands({ detail }: { detail: GroupDetail }) {
             {line.flow && <Link href={links.flow(line.flow)}>{line.flow}</Link>}
           </span>
         )}
-        {group.nature && <span>{judged({ nature: group.nature, actor: group.judged_by })}</span>}
+        {group.nature ? (
+          <span>{judged({ nature: group.nature, actor: group.judged_by })}</span>
+        ) : (
+          line.presumed && <span>{presumed(line)}</span>
+        )}
         <span>{caused(group)}</span>
         {group.resolutions > 0 && <span>{held(group)}</span>}
         <span className="muted">{group.owner ? `owner: ${group.owner}` : "nobody's"}</span>

@@ -12,6 +12,8 @@ import {
   GROUP_LOOKS,
   least,
   named,
+  presumed,
+  recovered,
   SORTS,
   STANDS,
   tags,
@@ -109,6 +111,7 @@ function Lines({ lines, by, everyMs }: { lines: GroupLine[]; by: string; everyMs
         ["Retrying", "right"],
         ["At risk", "right"],
         "Failed tries",
+        ["Recovered", "right"],
         ["First", "right"],
         ["Last", "right"],
         "State",
@@ -160,6 +163,9 @@ function Row({ line, by, everyMs }: { line: GroupLine; by: string; everyMs: numb
       </td>
       <td>
         <Spark values={line.spark} everyMs={everyMs} what="failed tries" />
+      </td>
+      <td data-label="recovered" className="right num" title={presumed(line) ?? undefined}>
+        {recovered(line) ?? <span className="muted">–</span>}
       </td>
       <td data-label="first" className="right">
         <Time at={line.first_seen_at} />
