@@ -16,11 +16,10 @@ import {
   named,
   ofGroup,
   presumed,
-  recovered,
   tags,
   WINDOWS,
 } from "../logic/groups";
-import { count, span, worth } from "../logic/numbers";
+import { count, percent, span, worth } from "../logic/numbers";
 import { kindsFor } from "../logic/operations";
 import { type Act, ActDialog } from "../parts/ActDialog";
 import { Choices } from "../parts/Choices";
@@ -206,12 +205,15 @@ function Body({ detail, window, choose }: BodyProps) {
 
 function Figures({ detail }: { detail: GroupDetail }) {
   const { line } = detail;
+  const ended = line.recovered + line.lost;
   const figures: [string, string][] = [
     ["In review", least(line.dead, line.at_least)],
     ["Retrying", least(line.pending, line.at_least)],
     ["Value at risk", line.value_at_risk > 0 ? worth(line.value_at_risk) : "–"],
     ["Failed tries so far", count(line.failures)],
-    ["Recovered by itself", recovered(line) ?? "–"],
+    ended > 0
+      ? [`Recovered, of ${count(ended)}`, percent(line.recovered / ended)]
+      : ["Recovered", "–"],
   ];
   return (
     <dl className="figures">

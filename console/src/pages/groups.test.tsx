@@ -204,7 +204,8 @@ describe("one group", () => {
     const detail = groupDetail();
     const line = { ...detail.line, recovered: 9, lost: 1, presumed: "temporary" as const };
     open({ ...detail, line });
-    expect(await screen.findByText("9 of 10")).toBeTruthy();
+    expect(await screen.findByText("Recovered, of 10")).toBeTruthy();
+    expect(screen.getByText("90.0 %")).toBeTruthy();
     expect(screen.getByText("looks temporary")).toBeTruthy();
   });
 
