@@ -41,7 +41,7 @@ def test_a_lane_that_fills_the_buffers_starves_no_other() -> None:
         settings=EngineSettings(buffer_rows=4, buffer_total=1),
     )
 
-    rig.store = rig.engine.store = Patient.over(rig.connection)
+    store = rig.store = rig.engine.store = Patient.over(rig.connection)
 
     async def main() -> None:
         async with running(rig):
@@ -50,6 +50,7 @@ def test_a_lane_that_fills_the_buffers_starves_no_other() -> None:
             assert rig.engine.dispatcher.buffered >= 1
             done = Counter(each.recipient for each in await rig.deliveries(Status.DELIVERED))
             assert done == {"quick": 50}
+            assert store.refills > 0
 
     run(main(), rig.clock)
 

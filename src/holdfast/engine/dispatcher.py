@@ -7,6 +7,7 @@ A lane that was idle starts at the present virtual time, so that it cannot save 
 
 import asyncio
 import heapq
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,7 +15,6 @@ from typing import Final
 from holdfast.clock import Clock
 from holdfast.engine.lane import Lane
 from holdfast.engine.slots import Slots
-from holdfast.errors import StoreError
 from holdfast.model.lane import BreakerState, LaneState
 from holdfast.model.message import NEVER
 from holdfast.policy.decide import Gate
@@ -288,18 +288,24 @@ class Dispatcher:
     def _hunger(self, lane: Lane) -> None:
         lane.refilling = True
         self._hungry.append(lane)
+        # Those that have ended must not count: a callback would tell of them a turn too late, and
+        # a lane that hungers in between would wait for the next hungry one.
+        self._refills = {task for task in self._refills if not task.done()}
         if len(self._refills) < REFILLS_AT_ONCE:
-            task = asyncio.create_task(self._feed(), name="refill")
-            self._refills.add(task)
-            task.add_done_callback(self._refills.discard)
+            self._refills.add(asyncio.create_task(self._feed(), name="refill"))
 
     async def _feed(self) -> None:
         while self._hungry:
             lane = self._hungry.popleft()
             try:
                 await self._refill(lane)
-            except StoreError as error:
-                log(LogEvent.STORE_ERROR, detail=lane.recipient.name, error=str(error))
+            except Exception as error:  # noqa: BLE001  # a bug must not leave a lane unread
+                log(
+                    LogEvent.STORE_ERROR,
+                    logging.WARNING,
+                    detail=lane.recipient.name,
+                    error=f"{type(error).__name__}: {error}",
+                )
                 lane.refill_failed()
                 self._set_timer(lane, self._clock.now() + RETRY_MS, self._clock.now())
                 continue
