@@ -5,6 +5,7 @@ test names the seeds in which the simulator must find it. A change of the worlds
 with `seeds_until(..., most=60)` for the next one, and take one that is quick.
 """
 
+import asyncio
 import random
 
 import apsw
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from holdfast.engine import record
+from holdfast.engine.dispatcher import REFILLS_AT_ONCE
 from holdfast.engine.executor import Executor
 from holdfast.engine.lane import Lane
 from holdfast.engine.maintenance import STUCK_GRACE_MS, Rescuer
@@ -26,7 +28,7 @@ from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import elapse
 from holdfast.testing.simulator.faults import Fault, FaultyStore
 from holdfast.testing.simulator.ledger import Promise
-from holdfast.testing.simulator.life import SimulatedEngine
+from holdfast.testing.simulator.life import LossyDispatcher, SimulatedEngine
 from holdfast.testing.simulator.many import seeds_until
 from holdfast.testing.simulator.world import World, make
 
@@ -201,6 +203,28 @@ def test_a_lost_wake_up_that_is_fatal() -> None:
         rescuer_type = DeafRescuer
 
     assert seeds_until(Promise.ENDS, engine_type=Planted, first=142, most=12)
+
+
+class LingeringRefills(LossyDispatcher):
+    """Counts a refill for a tenth of a second after its end."""
+
+    def _hunger(self, lane: Lane) -> None:
+        lane.refilling = True
+        self._hungry.append(lane)
+        if len(self._refills) < REFILLS_AT_ONCE:
+            task = asyncio.create_task(self._feed())
+            self._refills.add(task)
+            later = asyncio.get_running_loop().call_later
+            task.add_done_callback(lambda ended: later(0.1, self._refills.discard, ended))
+
+
+def test_a_refill_that_counts_after_its_end() -> None:
+    """Found by "what may go out goes out": no refill starts, and no lane is told."""
+
+    class Planted(SimulatedEngine):
+        dispatcher_type = LingeringRefills
+
+    assert seeds_until(Promise.PROMPT, engine_type=Planted, first=15, most=12)
 
 
 def _counters(connection: apsw.Connection) -> dict[str, list[int]]:

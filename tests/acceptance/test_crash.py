@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 import pytest
+from tests.acceptance.configs import FLOWS, recipients
 
 from holdfast.testing.ports import free_port
 from holdfast.vault import Vault
@@ -34,31 +35,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MAX_IN_FLIGHT: Final = 64
-FLOWS: Final = """
+ENGINE: Final = f"""
 [engine]
-max_in_flight = 64
+max_in_flight = {MAX_IN_FLIGHT}
 lease_seconds = 3
-
-[policy]
-initial_delay = 1.0
-max_retries = 10
-
-[flows.leads]
-[[flows.leads.steps]]
-recipient = "a"
-
-[flows.pair]
-mode = "sequential"
-[[flows.pair.steps]]
-recipient = "b"
-[[flows.pair.steps]]
-recipient = "c"
-"""
-RECIPIENT: Final = """
-[recipients.{name}]
-url = "http://127.0.0.1:{port}/{name}"
-allow_private = true
-concurrency = 64
 """
 
 
@@ -142,7 +122,7 @@ def scene(
     port = free_port()
     asked = [f"http://127.0.0.1:{port}", witness.acks, "--messages", messages]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
-        config = FLOWS + "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
+        config = ENGINE + FLOWS + recipients("abc", partner.said)
         if server is not None:
             config = f'store = "{server.url()}"\n{config}'
         with (

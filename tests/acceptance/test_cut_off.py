@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.acceptance.configs import lane
 
 from holdfast.clock import SystemClock
 from holdfast.testing.proxy import Proxy
@@ -35,15 +36,6 @@ store = "{store}"
 lease_seconds = 3
 max_in_flight = 4000
 buffer_rows = 2000
-"""
-RECIPIENT: Final = """
-[recipients.r{number}]
-url = "http://127.0.0.1:{port}/r{number}"
-allow_private = true
-concurrency = 8
-[flows.f{number}]
-[[flows.f{number}.steps]]
-recipient = "r{number}"
 """
 
 
@@ -104,8 +96,7 @@ OWNERS_WORK: Final = "SELECT id FROM deliveries WHERE recipient IN ({lanes})"
 
 def config(store: str, port: str) -> str:
     """Return a worker's configuration: its way to the store, and its partner."""
-    lanes = (RECIPIENT.format(number=number, port=port) for number in range(LANES))
-    return CONFIG.format(store=store) + "".join(lanes)
+    return CONFIG.format(store=store) + "".join(lane(number, port) for number in range(LANES))
 
 
 def post(worker: Holdfast, number: int) -> None:

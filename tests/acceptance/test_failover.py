@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.acceptance.configs import FLOWS, recipients
 
 from holdfast.testing.postgres import running
 from holdfast.testing.standby import PostgresPair
@@ -22,26 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MESSAGES: Final = 4_000
-CONFIG: Final = """
-[policy]
-initial_delay = 1.0
-max_retries = 10
-[flows.leads]
-[[flows.leads.steps]]
-recipient = "a"
-[flows.pair]
-mode = "sequential"
-[[flows.pair.steps]]
-recipient = "b"
-[[flows.pair.steps]]
-recipient = "c"
-"""
-RECIPIENT: Final = """
-[recipients.{name}]
-url = "http://127.0.0.1:{port}/{name}"
-allow_private = true
-concurrency = 64
-"""
 
 
 @pytest.fixture
@@ -74,8 +55,7 @@ def test_a_fail_over_loses_nothing_acknowledged(
     """Work resumes by itself, everything acknowledged arrives once, and the sums are right."""
     told = [witness.notes, "--latency", 10, "--refuse-one-in", 200]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
-        config = f'store = "{pair.url()}"\n{CONFIG}'
-        config += "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
+        config = f'store = "{pair.url()}"\n{FLOWS}' + recipients("abc", partner.said)
         workers = hire(config, config)
         for worker in workers:
             worker.up()

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
+from tests.acceptance.configs import recipients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +57,6 @@ STEP: Final = """
 name = "to-{name}"
 recipient = "{name}"
 """
-RECIPIENT: Final = """
-[recipients.{name}]
-url = "http://127.0.0.1:{port}/{name}"
-allow_private = true
-concurrency = 8
-"""
 
 
 class Kill(NamedTuple):
@@ -86,7 +81,7 @@ def test_killed_every_two_seconds(
     with program("partner.py", [witness.notes, "--latency", 40], tmp_path / "p.log") as partner:
         config = f'store = "{server.url()}"\n{CONFIG}'
         config += "".join(STEP.format(name=name) for name in names)
-        config += "".join(RECIPIENT.format(name=name, port=partner.said) for name in names)
+        config += recipients(names, partner.said, concurrency=8)
         workers = hire(*[config] * WORKERS)
         for worker in workers:
             worker.up()

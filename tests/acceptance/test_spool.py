@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.acceptance.configs import FLOWS, recipients
 
 from holdfast.testing.proxy import Proxy
 
@@ -38,24 +39,6 @@ lease_seconds = 3
 intake_bytes = 4194304
 [spool]
 patience_seconds = {patience}
-[policy]
-initial_delay = 1.0
-max_retries = 10
-[flows.leads]
-[[flows.leads.steps]]
-recipient = "a"
-[flows.pair]
-mode = "sequential"
-[[flows.pair.steps]]
-recipient = "b"
-[[flows.pair.steps]]
-recipient = "c"
-"""
-RECIPIENT: Final = """
-[recipients.{name}]
-url = "http://127.0.0.1:{port}/{name}"
-allow_private = true
-concurrency = 64
 """
 LEADS: Final = "/v1/flows/leads/messages"
 
@@ -83,7 +66,7 @@ def worker(
     store = server.url().replace(f":{server.port}/", f":{proxy.port}/")
     with program("partner.py", told, tmp_path / "partner.log") as partner:
         config = CONFIG.format(store=store, patience=getattr(request, "param", 1))
-        config += "".join(RECIPIENT.format(name=n, port=partner.said) for n in "abc")
+        config += FLOWS + recipients("abc", partner.said)
         (worker,) = hire(config)
         worker.up()
         yield worker

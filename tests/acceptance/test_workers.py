@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.acceptance.configs import lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,15 +36,6 @@ lease_seconds = 3
 [policy]
 initial_delay = 1.0
 max_retries = 10
-"""
-RECIPIENT: Final = """
-[recipients.r{number}]
-url = "http://127.0.0.1:{port}/r{number}"
-allow_private = true
-concurrency = 8
-[flows.f{number}]
-[[flows.f{number}.steps]]
-recipient = "r{number}"
 """
 STEP: Final = """
 [[flows.all.steps]]
@@ -128,7 +120,7 @@ def fleet(
     told = [notes, "--latency", 40]
     with program("partner.py", told, tmp_path / "partner.log") as partner:
         config = CONFIG.format(store=server.url())
-        config += "".join(RECIPIENT.format(number=n, port=partner.said) for n in range(LANES))
+        config += "".join(lane(number, partner.said) for number in range(LANES))
         config += "[flows.all]\n" + "".join(STEP.format(number=n) for n in range(LANES))
         workers = hire(*[config] * WORKERS)
         yield Fleet(workers, notes, server)

@@ -47,6 +47,7 @@ class Promise(StrEnum):
     TIME = "times are the store's"
     ORDER = "a step waits for the step before it"
     INTAKE = "one key, one message"
+    PROMPT = "what may go out goes out"
     ALIVE = "no part of the engine dies"
     ENDS = "everything ends"
 

@@ -27,6 +27,7 @@ from holdfast.testing.simulator.mishaps import Mishaps, until
 from holdfast.testing.simulator.partners import Partner
 from holdfast.testing.simulator.people import Around, Callers, Operators
 from holdfast.testing.simulator.processes import Parts, Processes
+from holdfast.testing.simulator.watch import Watch
 from holdfast.testing.simulator.world import Draw, make
 from holdfast.vault import Vault
 
@@ -140,6 +141,7 @@ class Simulation:
             rng=self._rng,
         )
         self._mishaps = Mishaps(*about, self._processes, rng=self._rng)
+        self._watch = Watch(self._processes, self.faults, self.ledger, self.clock, self.connection)
         self._kept: set[str] = set()
         door = self._processes.door
         around = Around(self.world, door, self.ledger, self.clock, self.faults)
@@ -177,6 +179,7 @@ class Simulation:
         loop.set_task_factory(task_factory)
         loop.set_exception_handler(self._misfired)
         await self._processes.begin()
+        watching = asyncio.create_task(self._watch.run())
         helpers = [asyncio.create_task(each.run()) for each in (self._callers, self._operators)]
         end = self.clock.monotonic() + self.world.span_ms
         await self._mishaps.run(end)
@@ -184,6 +187,8 @@ class Simulation:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
         await self._calm()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         facts = await promises.read(SqliteStore.over(self.connection))
         promises.check(facts, self.ledger, self.world.catalog, self.connection)
 
