@@ -24,6 +24,8 @@ import { Time } from "../time/Time";
 const NOBODY = "nobody";
 /** Most people that are choices; the others are found by a search. */
 const PEOPLE = 6;
+/** Most groups that are shown: the list of deliveries below them must stay in sight. */
+const GROUPS = 5;
 
 export default function Review() {
   const params = useParamState();
@@ -45,7 +47,7 @@ export default function Review() {
     <>
       <PageHead title="Review">
         <p className="muted">
-          Dead deliveries: nothing happens to them until a person decides. Newest first.
+          Dead deliveries: nothing happens to them until a person decides. Accepted last first.
         </p>
       </PageHead>
       <div className="filters">
@@ -66,9 +68,13 @@ export default function Review() {
           {assignee ? "" : "Every delivery is under way, delivered or given up."}
         </Empty>
       )}
-      {items.length > 0 && <Lines items={items} selecting={selecting} within={within} />}
-      <Older list={queue} />
       {first && first.groups.length > 0 && !assignee && <ByGroup page={first} />}
+      {items.length > 0 && (
+        <Section title="One by one">
+          <Lines items={items} selecting={selecting} within={within} />
+        </Section>
+      )}
+      <Older list={queue} />
       <ManyBar marked={marked} clear={selecting.clear} all={null} />
     </>
   );
@@ -159,15 +165,15 @@ function Lines({ items, selecting, within }: LinesProps) {
   );
 }
 
-/** Many of them are one case: who looks at the group need not look at each. */
+/** Many of them are one case: who looks at the group first need not look at each. */
 function ByGroup({ page }: { page: ReviewPage }) {
   return (
-    <Section title="Where most of them come from">
+    <Section title="Where most of them come from" actions={<Link href="/groups">All groups</Link>}>
       <Table
         label="Groups with the most in review"
         columns={[["In review", "right"], "Recipient", ["What fails", "grow"], ["Value", "right"]]}
       >
-        {page.groups.map((group) => (
+        {page.groups.slice(0, GROUPS).map((group) => (
           <tr key={group.id}>
             <td data-label="in review" className="right num">
               {least(group.count, group.at_least)}
