@@ -320,6 +320,22 @@ async def test_nothing_is_overwritten(place: Place, case: Case, tmp_path: Path) 
     await store.close()
 
 
+async def test_a_log_that_was_left_behind_is_not_read_into_another_store(tmp_path: Path) -> None:
+    """A killed process leaves it; who moved the store away may not have moved it as well."""
+    path = tmp_path / "h.db"
+    store = SqliteStore.open(path, synchronous="OFF", inline=True)
+    await Case(store, await store.join(NOW)).take()
+    archive.backup(path, tmp_path / "b", _quiet)
+    await Case(store, await store.join(NOW)).take()
+    store.abandon()  # its log stays
+    path.rename(tmp_path / "lost.db")
+    with pytest.raises(Conflict, match=r"h\.db-wal belongs to the store that was there"):
+        archive.restore(tmp_path / "b", path, NOTE, _quiet)
+    assert not path.exists()
+    path.with_name("h.db-wal").rename(tmp_path / "lost.db-wal")
+    assert archive.restore(tmp_path / "b", path, NOTE, _quiet).deliveries == 1
+
+
 def _flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -151,6 +151,25 @@ def test_every_acknowledged_message_survives_a_power_loss(torn: bool) -> None:  
         assert len(found) <= len(acknowledged) + 3
 
 
+def test_a_full_disk_is_not_filled_with_empty_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each refused append would leave one, until the folder is slow and the inodes are gone."""
+    writing = Journal(RealFiles(tmp_path), VAULT, max_bytes=1 << 20)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for each in some(20):
+            with pytest.raises(StoreFull):
+                writing.append([each])
+    assert list(tmp_path.iterdir()) == []
+    writing.append(some(1))
+    assert len(drained(Journal(RealFiles(tmp_path), VAULT, max_bytes=1 << 20))) == 1
+
+
 def test_a_damaged_record_is_loud_and_takes_no_other_along(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import apsw
 import pytest
 
+from holdfast.model.attempt import Result
+from holdfast.model.delivery import Verb
 from holdfast.model.worker import LEASE_MS
-from holdfast.store import Store
+from holdfast.store import EventQuery, Store
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.clock import VirtualClock
 from holdfast.testing.shared import SharedDatabase, SharedStore
 from holdfast.testing.store_suite import LeasingSuite, OwningSuite, StoreSuite
-from holdfast.testing.store_suite.case import NOW
+from holdfast.testing.store_suite.case import NOW, Case
 from holdfast.testing.store_suite.shelling import Shell, ShellSuite
 
 
@@ -101,3 +103,18 @@ class TestShell(ShellSuite):
             return "\n".join("|".join(row) for row in told)
 
         return shell
+
+
+async def test_a_page_of_a_long_time_reads_few_bodies() -> None:
+    """Events of a range are put in order by their positions alone."""
+    connection = apsw.Connection(":memory:")
+    store = SqliteStore.over(connection)
+    case = Case(store, await store.join(NOW))
+    for number in range(40):
+        case.now = NOW + number
+        await case.change(await case.take(), Verb.SUCCEED, Result.SUCCESS)
+    connection.execute("UPDATE attempts SET excerpt = zeroblob(200000)")
+    connection.status(apsw.SQLITE_DBSTATUS_CACHE_HIT, reset=True)
+    assert len(await store.events(EventQuery(start=NOW, limit=2))) == 2
+    pages, _ = connection.status(apsw.SQLITE_DBSTATUS_CACHE_HIT)
+    assert pages < 400  # 49 of each event that is read

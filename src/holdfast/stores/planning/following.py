@@ -11,6 +11,8 @@ from holdfast.stores.planning.counting import Tally
 
 Row = int | str
 """How a store finds a delivery again: the place of its row, or its id."""
+Seen = tuple[Row, int]
+"""A row, and its revision as it was looked at."""
 
 PREDECESSOR: Final = "PREDECESSOR"
 RELEASING: Final = frozenset({Verb.SUCCEED, Verb.PROVE})
@@ -31,6 +33,7 @@ class Follower(msgspec.Struct, frozen=True, array_like=True):
     due_at: int
     code: str | None
     priority: int
+    revision: int
 
     @property
     def waits(self) -> bool:
@@ -56,9 +59,9 @@ class Fate(msgspec.Struct, frozen=True):
         until: ... at least that long.
     """
 
-    release: list[Row]
-    discard: list[Row]
-    revive: list[Row]
+    release: list[Seen]
+    discard: list[Seen]
+    revive: list[Seen]
     until: int
 
 
@@ -114,7 +117,8 @@ class Followers:
     def fate(self) -> Fate:
         """Return what was planned."""
         release, discard, revive = (
-            [each.row for each in group] for group in (self._release, self._discard, self._revive)
+            [(each.row, each.revision) for each in group]
+            for group in (self._release, self._discard, self._revive)
         )
         return Fate(release, discard, revive, self._until)
 

@@ -63,8 +63,12 @@ class Listener:
         while True:
             try:
                 connection = await connect(self._address, self._backoff)
-                with translated(self._address.label):
-                    await connection.add_listener(CHANNEL, self._told)
+                try:
+                    with translated(self._address.label):
+                        await connection.add_listener(CHANNEL, self._told)
+                except BaseException:
+                    connection.terminate()
+                    raise
             except StoreError as error:
                 await self._clock.pause(self._backoff.failed(str(error)))
             else:

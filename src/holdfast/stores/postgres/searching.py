@@ -14,8 +14,10 @@ async def find(connection: asyncpg.Connection, search: Search) -> Found:
     """Return a page of what matches."""
     plan = planning.plan(search)
     look = planning.page_look(search, plan)
-    floor = await _floor(connection, plan, look)
-    text = await _asked(connection, plan, "page", floor=floor, look=look, limit=search.limit)
+    # Of one state: what comes into the walk between the two would push others out of its end.
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        floor = await _floor(connection, plan, look)
+        text = await _asked(connection, plan, "page", floor=floor, look=look, limit=search.limit)
     return planning.found(search, rows.deliveries(text), floor)
 
 

@@ -16,6 +16,8 @@ import asyncpg
 _QUERIES: Final = files("holdfast.stores.postgres") / "queries"
 _MIGRATIONS: Final = files("holdfast.stores.postgres") / "migrations"
 _NAME: Final = re.compile(r"(?<!:):([a-z_]+(?:\.[a-z_]+)?)")
+_NUL: Final = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
+"""U+0000 as JSON writes it; not a backslash before `u0000`."""
 _GUARD: Final = re.compile(r" -- \?(\w+)$")
 _ALWAYS: Final[frozenset[str]] = frozenset()
 REFUSED: Final = "HF409"
@@ -200,7 +202,11 @@ def _scoped(name: str) -> str:
 def _arguments(
     names: Sequence[str], parts: Sequence[Part], more: Mapping[str, Any] | None = None
 ) -> list[Any]:
-    values = {f"{part.name}.{name}": value for part in parts for name, value in part.values.items()}
+    values = {
+        f"{part.name}.{name}": _json_without_nul(value) if name == "body" else value
+        for part in parts
+        for name, value in part.values.items()
+    }
     values.update(more or {})
     return [values[name] for name in names]
 
@@ -217,6 +223,13 @@ def _without_nul(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
     return [_without_nul(each) for each in value] if isinstance(value, list) else value
+
+
+def _json_without_nul(value: Any) -> Any:
+    """Do the same within JSON, where U+0000 is an escape; no query can read JSON that has it."""
+    if isinstance(value, str):
+        return _NUL.sub(r"\1\\ufffd", value) if "\\u0000" in value else value
+    return [_json_without_nul(each) for each in value] if isinstance(value, list) else value
 
 
 def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:

@@ -30,7 +30,7 @@ _DELIVERY: Final = (*Delivery.__struct_fields__, "ordinal")
 _MESSAGE: Final = Message.__struct_fields__
 _CHANGE: Final = ("id", "seen", *rows.MOVED, "priority")
 _PROOF: Final = ("id", "seen", "http_status")
-_DOUBT: Final = ("id", "seen")
+_SEEN: Final = ("id", "seen")
 _ATTEMPT: Final = (
     "event_id",
     "delivery_id",
@@ -238,7 +238,7 @@ def _tangled(batch: Batch, sight: Sight) -> bool:
 def _untangled(batch: Batch) -> list[Batch]:
     """Return the batch as several, to be written one after the other."""
     first = msgspec.structs.replace(batch, transitions=(), progress=None)
-    bare = Batch(batch.epoch, batch.now)
+    bare = Batch(batch.epoch, batch.now, strict=batch.strict)
     return [
         first,
         *(msgspec.structs.replace(bare, transitions=(each,)) for each in batch.transitions),
@@ -275,7 +275,7 @@ def _changed(plan: transiting.Plan, now: int) -> list[Part]:
         values: dict[str, Any] = {"now": now, **columns(_PROOF, proofs)}
         parts.append(Part("prove_deliveries", values, len(proofs)))
     if plan.doubted:
-        doubts = {"now": now, **columns(_DOUBT, plan.doubted)}
+        doubts = {"now": now, **columns(_SEEN, plan.doubted)}
         parts.append(Part("doubt_deliveries", doubts, len(plan.doubted)))
     fate = plan.followers.fate
     more = {"never": NEVER, "until": fate.until}
@@ -285,7 +285,7 @@ def _changed(plan: transiting.Plan, now: int) -> list[Part]:
         ("revive_followers", fate.revive, more),
     ):
         if group:
-            parts.append(Part(name, {"id": group, "now": now, **besides}, len(group)))
+            parts.append(Part(name, {"now": now, **columns(_SEEN, group), **besides}, len(group)))
     return parts
 
 

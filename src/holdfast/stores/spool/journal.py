@@ -187,7 +187,10 @@ class Journal:
             # What is on disk is unknown now, so nothing is appended to this file any more.
             self._current = None
             with contextlib.suppress(OSError):
-                self._files.truncate(segment.name, segment.size)
+                if segment.size:
+                    self._files.truncate(segment.name, segment.size)
+                else:
+                    self._files.remove(segment.name)
             kind = StoreFull if error.errno in _NO_SPACE else StoreError
             raise kind(f"the spool cannot be written: {error.strerror or error}") from error
         self._segments[segment.number] = segment

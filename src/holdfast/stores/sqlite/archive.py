@@ -86,6 +86,11 @@ def restore(path: Path, store: Path, note: Note, told: Told) -> Archive:
     """
     if store.exists():
         raise Conflict(f"there is a store at {store}; a restore never replaces one: move it away")
+    for left in _companions(store):
+        raise Conflict(
+            f"{left} belongs to the store that was there, and would be read into the new one: "
+            "move it to where its store is"
+        )
     lock = FileLock(store)
     with translated():
         lock.acquire()
@@ -93,6 +98,12 @@ def restore(path: Path, store: Path, note: Note, told: Told) -> Archive:
         return _restored(path, store, note, told)
     finally:
         lock.release()
+
+
+def _companions(store: Path) -> list[Path]:
+    """Return what SQLite would take for a part of the store."""
+    beside = [store.with_name(store.name + end) for end in ("-wal", "-journal")]
+    return [path for path in beside if path.exists()]
 
 
 def _restored(path: Path, store: Path, note: Note, told: Told) -> Archive:

@@ -11,7 +11,7 @@ from holdfast.stores import rows
 from holdfast.stores.planning import grouping
 from holdfast.stores.planning import transiting as planning
 from holdfast.stores.planning.counting import Tally
-from holdfast.stores.planning.following import CHAIN, Followers
+from holdfast.stores.planning.following import CHAIN, Followers, Seen
 from holdfast.stores.sqlite.sql import Bulk, change, one
 
 _MOVE: Final = Bulk("move_deliveries")
@@ -99,9 +99,13 @@ def _write(connection: apsw.Connection, plan: planning.Plan, now: int) -> None:
 def _write_fate(connection: apsw.Connection, followers: Followers, now: int) -> None:
     fate = followers.fate
     if fate.release:
-        change(connection, "release_followers", places=rows.json_text(fate.release), now=now)
+        change(connection, "release_followers", places=_places(fate.release), now=now)
     if fate.discard:
-        change(connection, "discard_followers", places=rows.json_text(fate.discard), now=now)
+        change(connection, "discard_followers", places=_places(fate.discard), now=now)
     if fate.revive:
         values = {"never": NEVER, "until": fate.until, "now": now}
-        change(connection, "revive_followers", places=rows.json_text(fate.revive), **values)
+        change(connection, "revive_followers", places=_places(fate.revive), **values)
+
+
+def _places(group: Sequence[Seen]) -> str:
+    return rows.json_text([place for place, _ in group])

@@ -5,8 +5,11 @@ WITH
 lost AS (
     INSERT INTO holdfast.lanes (recipient, body, clean, stamp)
     SELECT
-        c.recipient, json_build_object('recipient', c.recipient), false, holdfast.store_now()
-    FROM holdfast.counters AS c
+        known.recipient, json_build_object('recipient', known.recipient), false,
+        holdfast.store_now()
+    FROM (
+        SELECT recipient FROM holdfast.counters UNION SELECT recipient FROM holdfast.lanes
+    ) AS known
     ON CONFLICT (recipient) DO UPDATE
     SET owner = NULL, clean = false, stamp = excluded.stamp, offered = false
 )

@@ -12,7 +12,9 @@ WITH RECURSIVE chain AS (
 SELECT
     coalesce(
         json_agg(
-            json_build_array(id, id, predecessor, status, recipient, due_at, code, priority)
+            json_build_array(
+                id, id, predecessor, status, recipient, due_at, code, priority, revision
+            )
             ORDER BY depth, message_id, ordinal
         ),
         '[]'

@@ -1,7 +1,8 @@
 -- The predecessor did not succeed: these will not be sent.
-UPDATE holdfast.deliveries
+UPDATE holdfast.deliveries AS d
 SET
-    status = 'discarded', revision = revision + 1, hold_gate = NULL, code = 'PREDECESSOR',
+    status = 'discarded', revision = d.revision + 1, hold_gate = NULL, code = 'PREDECESSOR',
     updated_at = :now::bigint, ended_at = :now::bigint
-WHERE id = ANY(:id::text[])
+FROM unnest(:id::text[], :seen::integer[]) AS new (id, seen)
+WHERE d.id = new.id AND d.revision = new.seen
 RETURNING 1

@@ -14,8 +14,8 @@ FROM (
         coalesce((SELECT s.body FROM snapshots AS s WHERE s.id = a.body ->> 'context'), 'null')
             AS context,
         iif(a.excerpt IS NULL, NULL, hex(a.excerpt)) AS excerpt
-    FROM (
-        SELECT position, body, excerpt
+    FROM ( -- Only positions: to bring a range into order, no body is read.
+        SELECT position
         FROM attempts
         NOT INDEXED -- ?by_position
         INDEXED BY attempts_delivery -- ?by_delivery
@@ -32,5 +32,6 @@ FROM (
         ORDER BY position ASC -- ?forward
         ORDER BY position DESC -- ?backward
         LIMIT :limit
-    ) AS a
+    ) AS found
+    CROSS JOIN attempts AS a ON a.position = found.position
 )
