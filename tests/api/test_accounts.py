@@ -3,7 +3,8 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import msgspec
 import pytest
@@ -14,10 +15,13 @@ from holdfast.access.house import House
 from holdfast.access.table import NEEDS
 from holdfast.api import Api
 from holdfast.api.door import HANDLERS
+from holdfast.api.facade import Operations
 from holdfast.api.schema import openapi
+from holdfast.api.scoped import ScopedOperations
 from holdfast.config import Config, load
 from holdfast.model.access import Means, Principal, Role
 from holdfast.model.group import Group
+from holdfast.model.search import Choice, Predicate
 from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.memory import MemoryEngine
 from holdfast.testing.people import nobody
@@ -214,11 +218,33 @@ def test_admins_of_an_account_stay_in_it(clients: dict[str, Client]) -> None:
     assert ours.post("/v1/users", json=body | {"account": "ours"}).is_success
     for more in ({}, {"account": "theirs"}, {"account": "ours", "role": "super_admin"}):
         assert ours.post("/v1/users", json=body | {"name": "eve"} | more).status_code == 403
+    nowhere = ours.post("/v1/users", json=body | {"name": "eve", "account": "nosuch"})
+    assert nowhere.status_code == 403  # as theirs: which accounts there are is not told
+    assert "theirs" not in nowhere.text
     assert [one["name"] for one in ours.get("/v1/users").json()["items"]] == ["max"]
     assert clients["theirs"].get("/v1/users").json()["items"] == []
     change = {"reason": "x"}
     assert clients["theirs"].post("/v1/users/max/disable", json=change).status_code == 404
     assert [one["account"] for one in ours.get("/v1/tokens").json()["items"]] == ["ours"]
+
+
+async def test_operations_of_others_do_not_hide_ones_own() -> None:
+    """However many newer ones there are."""
+
+    class Many:
+        async def operations(self, below: str | None, limit: int, *, active: bool) -> list[Any]:
+            del active
+            accounts = ["ours", *["theirs"] * 1_500]
+            ids = [f"opr_{n:04}" for n, _ in enumerate(accounts)]
+            where = {name: Predicate((Choice("account", (name,)),)) for name in set(accounts)}
+            every = [
+                SimpleNamespace(id=id_, plan=SimpleNamespace(where=where[name]))
+                for id_, name in zip(ids, accounts, strict=True)
+            ]
+            return [one for one in every[::-1] if below is None or one.id < below][:limit]
+
+    scoped = ScopedOperations(cast("Operations", Many()), "ours")
+    assert [one.id for one in await scoped.operations(None, 1)] == ["opr_0000"]
 
 
 def test_the_stream_tells_nothing_of_another_account(config: Config) -> None:

@@ -164,3 +164,20 @@ async def test_long_body_is_not_read(engine: MemoryEngine, config: Config) -> No
         await writer.wait_closed()
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"TOO_LARGE"' in answer
+
+
+@pytest.mark.parametrize(("trusted", "told"), [((), "127.0.0.1"), (("127.0.0.1",), "203.0.113.7")])
+async def test_only_a_trusted_proxy_says_who_asks(trusted: tuple[str, ...], told: str) -> None:
+    """Else whoever guesses passwords would have a new address for each."""
+
+    async def echo(scope: Any, receive: Any, send: Any) -> None:
+        del receive
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+
+    async with (
+        serve(echo, "127.0.0.1", 0, trusted=trusted) as url,
+        aiohttp.ClientSession(url) as session,
+        session.get("/", headers={"X-Forwarded-For": "203.0.113.7"}) as answer,
+    ):
+        assert await answer.text() == told

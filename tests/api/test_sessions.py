@@ -216,6 +216,22 @@ def test_a_person_changes_its_password(browser: Client) -> None:
     assert sign_in(browser, password=new).is_success
 
 
+def test_guessing_the_old_password_is_slow(
+    browser: Client, people: MemoryPeople, clock: VirtualClock
+) -> None:
+    """Whoever sits at an open session learns no password; each wrong one is in the journal."""
+    headers = {"Holdfast-Csrf": sign_in(browser).json()["csrf"]}
+    path = "/v1/session/password"
+    for _ in range(9):
+        guess = {"old": "guess guess guess", "new": "another good one"}
+        assert browser.post(path, json=guess, headers=headers).status_code == 403
+    right = {"old": PASSWORD, "new": "another good one"}
+    assert browser.post(path, json=right, headers=headers).status_code == 403
+    assert [one.note.action for one in people.lines].count("password_refused") == 5
+    clock.jump(600)
+    assert browser.post(path, json=right, headers=headers).is_success
+
+
 def test_answers_stay_out_of_caches_and_frames(browser: Client) -> None:
     """Every answer of the API, also refusals and the stream of probes."""
     for answer in (browser.get("/healthz"), browser.get("/v1/flows"), sign_in(browser)):

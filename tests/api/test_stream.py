@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from holdfast.api import Api
 from holdfast.config import Config
 from holdfast.engine.broadcast import LISTENERS_MAX, WORDS_MAX
+from holdfast.model.access import Means, Principal, Role
 from holdfast.model.attempt import Attempt, Event, NextAction, Partner, Result, Trigger
 from holdfast.model.stream import Topic
 from holdfast.testing.clock import VirtualClock, run
@@ -118,6 +119,38 @@ def test_a_browser_hears_what_happens(
         await browser.task
         await clock.pause(600)
         assert engine.broadcast.listeners == 0
+
+    run(main(), clock)
+
+
+def test_a_stream_ends_with_the_token(
+    engine: MemoryEngine, config: Config, clock: VirtualClock
+) -> None:
+    """Whoever is known no more hears no more, at the next word; the others hear on."""
+    server = msgspec.structs.replace(config.server, local_owner=False)
+    closed = msgspec.structs.replace(config, server=server)
+    known = nobody(closed, clock=clock)
+    root = Principal(name="root", kind=Means.OWNER, role=Role.SUPER_ADMIN)
+
+    async def main() -> None:
+        app = Api(engine, closed, known)
+        browsers = []
+        for name in ("stays", "goes"):
+            made = await known.staff.add_token(
+                name, Role.VIEWER, None, only=(), days=None, by=root, why="a test"
+            )
+            browsers.append(Browser(app, authorization=f"Bearer {made.secret}"))
+        stays, goes = browsers
+        await clock.pause(3_000)
+        await known.staff.revoke_token(made.token.id, by=root, why="it leaked")
+        await clock.pause(3_000)
+        engine.journal.append(event(7))
+        await clock.pause(1_000)
+        assert goes.over
+        assert [name for name, _ in goes.words] == ["hello", "lanes"]
+        assert "events" in dict(stays.words)
+        stays.leave()
+        await stays.task
 
     run(main(), clock)
 

@@ -193,6 +193,18 @@ def test_events_follow_goes_on_after_the_last(canned: Canned, run: Run) -> None:
     assert "HOLDFAST_TOKEN" in err
 
 
+@pytest.mark.slow
+def test_events_follow_begins_now_where_a_time_has_none(canned: Canned, run: Run) -> None:
+    """And not with the first event of all."""
+    canned.on("GET /v1/events", {"items": []})
+    canned.on("GET /v1/events", {"items": [ATTEMPT | {"position": 90}]})
+    canned.on("GET /v1/events", {"items": [ATTEMPT | {"position": 91}]})
+    canned.refuse("GET /v1/events", 401, detail="the bearer token is missing")
+    _, out, _ = run("events", "-f", "--since", "1m", "--json", "--url", canned.url)
+    assert [json.loads(line)["position"] for line in out.splitlines()] == [91]
+    assert canned.asked[2][2]["after_id"] == "90"
+
+
 def test_audit_tells_who_and_why(canned: Canned, run: Run) -> None:
     """The audit journal is readable and can be asked for one subject."""
     note = {"at": "2026-01-31T08:00:00.000Z", "actor": "ann", "action": "pause", "subject": "acme"}

@@ -52,6 +52,15 @@ const identity: Middleware = {
     }
     return request;
   },
+  /** Somebody signed in anew in another tab: learn who it is, so that the next try can be right. */
+  async onResponse({ response }) {
+    if (response.status !== 403) return;
+    const { code } = (await response
+      .clone()
+      .json()
+      .catch(() => ({}))) as { code?: string };
+    if (code === "CSRF") me.set(await unwrap(client.GET("/v1/session")));
+  },
 };
 
 /** Fetch with a limit, telling the connection how it went. */

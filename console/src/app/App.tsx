@@ -4,7 +4,7 @@ import { createTheme, MantineProvider, Modal } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { Component, type ReactNode, Suspense } from "react";
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { Refusal } from "../api/client";
 import { useConnection } from "../api/connection";
 import { Empty, Loading, Trouble } from "../parts/States";
@@ -53,7 +53,7 @@ export function App() {
           <Notifications position="bottom-right" autoClose={4000} />
           <Locked>
             <Shell>
-              <Caught>
+              <Caught at={useLocation()[0]}>
                 <Suspense fallback={<Loading />}>
                   <Pages />
                 </Suspense>
@@ -87,8 +87,15 @@ export function Pages() {
 }
 
 /** A page that broke says so and leaves the others alone. */
-class Caught extends Component<{ children: ReactNode }, { error: Error | null }> {
+export class Caught extends Component<
+  { at: string; children: ReactNode },
+  { error: Error | null }
+> {
   override state: { error: Error | null } = { error: null };
+
+  override componentDidUpdate(before: { at: string }): void {
+    if (before.at !== this.props.at && this.state.error) this.setState({ error: null });
+  }
 
   static getDerivedStateFromError(error: Error): { error: Error } {
     return { error };
@@ -97,6 +104,7 @@ class Caught extends Component<{ children: ReactNode }, { error: Error | null }>
   override render(): ReactNode {
     const { error } = this.state;
     if (error === null) return this.props.children;
-    return <Trouble error={error} retry={() => this.setState({ error: null })} />;
+    // A page whose file went with an upgrade is not asked for again: only a new start helps.
+    return <Trouble error={error} retry={() => location.reload()} />;
   }
 }

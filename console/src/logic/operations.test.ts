@@ -149,4 +149,13 @@ describe("an order", () => {
       endpoint: "b",
     });
   });
+
+  test("a number that was taken out is left to the API: it is not zero", () => {
+    const marked = { q: "", ids: [id(1)] };
+    for (const kind of ["discard", "priority"] as const) {
+      const order = ordered(marked, fields({ kind, undo: "", priority: "" }), WHEN);
+      expect(order).not.toHaveProperty("undo_seconds");
+      expect(order).not.toHaveProperty("priority");
+    }
+  });
 });

@@ -274,8 +274,8 @@ export function ordered(
   const order: Order = { kind, ...aim(selection), rate: Number(fields.rate), reason };
   if (cutOff) order.cut_off = cutOff;
   if (kind === "reschedule") order.at = (fields.at ? new Date(fields.at) : now).toISOString();
-  if (kind === "priority") order.priority = Number(fields.priority);
-  if (kind === "discard") order.undo_seconds = Number(fields.undo) * 3600;
+  if (kind === "priority" && fields.priority !== "") order.priority = Number(fields.priority);
+  if (kind === "discard" && fields.undo !== "") order.undo_seconds = Number(fields.undo) * 3600;
   if ((kind === "redrive" || kind === "endpoint") && fields.endpoint) {
     order.endpoint = fields.endpoint;
   }

@@ -120,16 +120,8 @@ class Desk:
             Forbidden: a user's password is another, or it has to wait before it tries again.
         """
         now = self.clock.now()
-        if principal.kind is Means.USER:
-            user = await self.user(principal.name)
-            waits = self.throttle.wait_ms(principal.name, "elevation", now)
-            self.throttle.failed(principal.name, "elevation", now)
-            good = not waits and await self.passwords.matches(
-                None if user is None else user.password, password
-            )
-            if not good:
-                raise Forbidden("the password is another; an emergency asks for it", "who knows it")
-            self.throttle.succeeded(principal.name)
+        if principal.kind is Means.USER and not await self.proves(principal, password, "elevate"):
+            raise Forbidden("the password is another; an emergency asks for it", "who knows it")
         raised_to = Elevation(until=now + minutes * 60_000, reason=reason)
         known = await self.people.record("elevation", principal.key)
         revision = 1 if known is None else known.revision + 1
@@ -139,6 +131,28 @@ class Desk:
         note = Note(now, actor, "elevate", actor, reason, detail, principal.account or "")
         await self.people.keep(record, note)
         return raised_to
+
+    async def proves(self, principal: Principal, password: str, use: str) -> bool:
+        """Tell whether it is a user's password; it tires as at the door, and a wrong one is told.
+
+        Args:
+            principal: the user.
+            password: as typed.
+            use: what for.
+        """
+        now, name = self.clock.now(), principal.name
+        waits = self.throttle.wait_ms(name, f"{use} {name}", now)
+        self.throttle.failed(name, f"{use} {name}", now)  # before the answer: as at the door
+        if waits:
+            return False
+        user = await self.user(name)
+        if await self.passwords.matches(None if user is None else user.password, password):
+            self.throttle.succeeded(name)
+            return True
+        account = principal.account or ""
+        note = Note(now, name, "password_refused", f"user:{name}", f"to {use}", account=account)
+        await self.people.keep(None, note)
+        return False
 
     async def elevated(self, principal: Principal) -> bool:
         """Tell whether somebody is raised now."""

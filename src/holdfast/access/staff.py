@@ -91,13 +91,13 @@ class Staff:
         """Give oneself a new password; all one's sessions end, this one too.
 
         Raises:
-            Forbidden: the caller is no user, or the old password is another.
+            Forbidden: the caller is no user, the old password is another, or was so too often.
         """
         if by.kind is not Means.USER:
             raise Forbidden(f"{by.name} has no password", "users")
         record, user = await self._found(by.name)
-        if not await self._desk.passwords.matches(user.password, old):
-            raise Forbidden("the old password is another", "who knows it")
+        if not await self._desk.proves(by, old, "set_password"):
+            raise Forbidden("the old password is another, or was so too often", "who knows it")
         hashed = await self._desk.passwords.hash(new, user.name)
         to = {"password": hashed}
         return await self._write(record, user, self._line(by, "set_password", user, "its own"), to)
@@ -200,7 +200,7 @@ class Staff:
             after = records[-1].key
 
     def _check(self, by: Principal, role: Role, account: str | None) -> None:
-        if account is not None and account not in self._accounts:
+        if by.account is None and account is not None and account not in self._accounts:
             raise InvalidInput("account", account, ", ".join(sorted(self._accounts)))
         if not may_give(by, role, account):
             where = "all accounts" if account is None else f"the account {account!r}"

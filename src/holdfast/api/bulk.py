@@ -9,7 +9,7 @@ from holdfast.api import wire
 from holdfast.errors import InvalidInput
 from holdfast.model.operation import Canary, Kind, Operation, Outcome, Plan, Preview, Stage, State
 from holdfast.model.search import Choice, Predicate
-from holdfast.model.submission import Aware
+from holdfast.model.submission import Aware, millis
 from holdfast.policy.proportion import lower
 from holdfast.policy.search import both
 
@@ -196,7 +196,7 @@ def plan(order: Order, where: Predicate, actor: str) -> Plan:
 
 
 def _instant(field: str, given: Aware) -> int:
-    at = wire.millis(given)
+    at = millis(given)
     if at <= 0:
         raise InvalidInput(field, str(given), "an instant after 1970-01-01T00:00:00Z")
     return at

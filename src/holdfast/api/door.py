@@ -1,6 +1,7 @@
 """The ASGI applications: the API and the metrics."""
 
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar, Response
@@ -15,7 +16,7 @@ from holdfast.api import stream
 from holdfast.api.body import Gone, Receive, Scope, Send
 from holdfast.api.console import Console
 from holdfast.api.facade import Facade, Views
-from holdfast.api.guard import Guard, Headers
+from holdfast.api.guard import BACKGROUND_HEADER, Guard, Headers
 from holdfast.api.intake import IntakeDoor, respond
 from holdfast.api.problem import MEDIA_TYPE, Refused, encode, problem_of
 from holdfast.api.request import PRINCIPAL, Asked, seen_by
@@ -37,7 +38,7 @@ from holdfast.api.routes import (
 )
 from holdfast.api.schema import openapi
 from holdfast.config import Config
-from holdfast.errors import Forbidden
+from holdfast.errors import Forbidden, HoldfastError
 from holdfast.model.access import Principal
 
 HANDLERS: Final = (
@@ -105,7 +106,8 @@ class Api:
             if scope["path"] == stream.PATH and principal is not None:
                 permit(principal, "stream")
                 query = scope["query_string"]
-                door = stream.StreamDoor(seen_by(principal, self._facade).broadcast)
+                holds = partial(self._holds, principal, headers)
+                door = stream.StreamDoor(seen_by(principal, self._facade).broadcast, holds)
                 await door.serve(scope["method"], query, headers, receive, send)
                 return
             parts = scope["path"].split("/")
@@ -131,6 +133,14 @@ class Api:
             self._guard.check_page(headers)  # no page of another site signs anybody in
             return None
         return await self._guard.identify(scope["method"], headers)
+
+    async def _holds(self, principal: Principal, headers: Headers) -> bool:
+        """Tell whether who asked is still known, and as the same; it is no use of a session."""
+        asked = {**headers, BACKGROUND_HEADER.lower().encode(): b"1"}
+        try:
+            return await self._guard.identify("GET", asked) == principal
+        except HoldfastError:
+            return False
 
     async def _take(
         self, scope: Scope, principal: Principal, headers: Headers, receive: Receive, send: Send

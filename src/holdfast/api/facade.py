@@ -231,8 +231,8 @@ class Views(Protocol):
         """Return one message, or raise `NotFound`."""
         ...
 
-    def where(self, text: str) -> Predicate:
-        """Return what a query means now, or raise `QueryError`."""
+    def where(self, text: str, account: str | None = None) -> Predicate:
+        """Return what a query means now, or raise `QueryError`; `account`: whose fields."""
         ...
 
     async def find(self, asked: Search) -> Found:

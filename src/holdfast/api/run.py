@@ -50,7 +50,12 @@ async def run(
     try:
         server = config.server
         async with (
-            serve(Api(engine, config, app.house), server.host, server.port) as api_url,
+            serve(
+                Api(engine, config, app.house),
+                server.host,
+                server.port,
+                trusted=server.trusted_proxies,
+            ) as api_url,
             serve(
                 Metrics(engine.views, config, app.house),
                 server.host,

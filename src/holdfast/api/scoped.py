@@ -32,7 +32,9 @@ from holdfast.model.worker import Placed
 from holdfast.store import EventQuery, Lines, Pruned
 
 PAGES: Final = 20
-"""Most pages of operations that are looked at for one of an account."""
+"""Most pages of operations that are looked at for those of an account ..."""
+OPERATIONS_LOOK: Final = 500
+"""... and how many each has: those of others are passed over."""
 
 
 class ScopedViews:
@@ -76,9 +78,10 @@ class ScopedViews:
             raise NotFound(f"no message {message_id!r}")
         return found
 
-    def where(self, text: str) -> Predicate:
+    def where(self, text: str, account: str | None = None) -> Predicate:
         """Return what a query means now; `find` and `count` narrow it."""
-        return self._views.where(text)
+        del account
+        return self._views.where(text, self._account)
 
     async def find(self, asked: Search) -> Found:
         """Return a page of deliveries, newest first."""
@@ -270,9 +273,9 @@ class ScopedOperations:
         """Return operations, newest first, below an id."""
         found: list[Operation] = []
         for _ in range(PAGES):
-            page = await self._operations.operations(below, limit, active=active)
+            page = await self._operations.operations(below, OPERATIONS_LOOK, active=active)
             found += [one for one in page if of_account(one.plan.where, self._account)]
-            if len(found) >= limit or len(page) < limit:
+            if len(found) >= limit or len(page) < OPERATIONS_LOOK:
                 break
             below = page[-1].id
         return found[:limit]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -35,6 +35,7 @@ async def serve(
     *,
     option: str = "--port",
     grace_s: float = 5.0,
+    trusted: Sequence[str] = (),
 ) -> AsyncIterator[str]:
     """Serve `app` inside the block; gives the URL, with the real port when `port` was 0.
 
@@ -43,6 +44,7 @@ async def serve(
         host: address to listen on.
         port: 0 takes a free one.
         option: the option that the error for a taken port recommends.
+        trusted: proxies that may say on whose behalf they ask; of others nobody believes it.
         grace_s: requests under way get this long to end when the block is left.
 
     Raises:
@@ -57,6 +59,8 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=list(trusted),
         backlog=BACKLOG,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, round(grace_s)),

@@ -4,6 +4,7 @@ A listener that does not read is let go: words wait in a short queue, never in a
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -26,16 +27,21 @@ _HEADERS: Final = (
 )
 _CHUNK: Final = "http.response.body"
 
+Holds = Callable[[], Awaitable[bool]]
+"""Tells whether who listens may still do so."""
+
 
 class StreamDoor:
     """Serves listeners.
 
     Args:
         broadcast: tells what changed.
+        holds: asked before each word: a session may have ended, a token been revoked.
     """
 
-    def __init__(self, broadcast: Broadcast) -> None:
+    def __init__(self, broadcast: Broadcast, holds: Holds) -> None:
         self._broadcast = broadcast
+        self._holds = holds
 
     async def serve(
         self, method: str, query: bytes, headers: Headers, receive: Receive, send: Send
@@ -58,14 +64,14 @@ class StreamDoor:
         try:
             start: dict[str, Any] = {"type": "http.response.start", "status": 200}
             await send({**start, "headers": list(_HEADERS)})
-            await _tell(listener, receive, send)
+            await _tell(listener, receive, send, self._holds)
         finally:
             self._broadcast.leave(listener)
 
 
-async def _tell(listener: Listener, receive: Receive, send: Send) -> None:
+async def _tell(listener: Listener, receive: Receive, send: Send, holds: Holds) -> None:
     """Send words until the listener has gone, is let go, or does not read any more."""
-    sending = asyncio.create_task(_send_words(listener, send))
+    sending = asyncio.create_task(_send_words(listener, send, holds))
     leaving = asyncio.create_task(_gone(receive))
     ending = asyncio.create_task(listener.ended.wait())
     tasks: set[asyncio.Task[Any]] = {sending, leaving, ending}
@@ -79,8 +85,8 @@ async def _tell(listener: Listener, receive: Receive, send: Send) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _send_words(listener: Listener, send: Send) -> None:
-    while (words := await listener.next()) is not None:
+async def _send_words(listener: Listener, send: Send, holds: Holds) -> None:
+    while (words := await listener.next()) is not None and await holds():
         await send({"type": _CHUNK, "body": words, "more_body": True})
     await send({"type": _CHUNK, "body": b""})
 

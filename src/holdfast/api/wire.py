@@ -27,7 +27,7 @@ from holdfast.model.lane import ClosedGate
 from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
-from holdfast.model.submission import Aware
+from holdfast.model.submission import LATEST, Aware
 from holdfast.policy.decide import Code
 
 T = TypeVar("T")
@@ -52,12 +52,8 @@ def iso(at: int) -> str | None:
     """Return an instant in ms as text; None for 0 and for `NEVER`."""
     if at in {0, NEVER}:
         return None
-    return (_EPOCH + at * _MS).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def millis(at: datetime) -> int:
-    """Return an aware date-time as ms since the epoch."""
-    return (at - _EPOCH) // _MS
+    moment = _EPOCH + min(at, LATEST) * _MS
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

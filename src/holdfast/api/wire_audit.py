@@ -14,7 +14,7 @@ from holdfast.access.sides import sides
 from holdfast.api import wire
 from holdfast.errors import InvalidInput
 from holdfast.model.audit import LineQuery, Place
-from holdfast.model.submission import Aware
+from holdfast.model.submission import Aware, millis
 from holdfast.store import Line
 
 Cursor = Annotated[str, Meta(pattern="^[0-9]{1,16}-[0-9]{1,16}$")]
@@ -98,8 +98,8 @@ def query(asked: AuditFilter) -> LineQuery:
     Raises:
         InvalidInput: the span ends before it begins.
     """
-    start = None if asked.since is None else wire.millis(asked.since)
-    end = None if asked.until is None else wire.millis(asked.until)
+    start = None if asked.since is None else millis(asked.since)
+    end = None if asked.until is None else millis(asked.until)
     if asked.until is not None and start is not None and end is not None and end <= start:
         raise InvalidInput("until", asked.until.isoformat(), "an instant after since")
     return LineQuery(

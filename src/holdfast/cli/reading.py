@@ -173,7 +173,12 @@ def events(  # each is an option of the command
         if as_json and not follow:
             _raw(answer.body)
             return
-        position = _told(answer.page().items[::-1], 0, as_json=as_json)
+        items = answer.page().items[::-1]
+        if follow and not items:  # else following would begin with the first event of all
+            newest = api.get("/v1/events", {"limit": 1}).page().items
+            position = max((msgspec.json.decode(raw)["position"] for raw in newest), default=0)
+        else:
+            position = _told(items, 0, as_json=as_json)
         while follow:
             try:
                 threading.Event().wait(_FOLLOW_SECONDS)

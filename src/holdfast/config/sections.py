@@ -27,6 +27,7 @@ class Server(Section, frozen=True):
         token: bearer token that opens everything; `env:NAME` and `file:PATH` work.
         local_owner: on loopback and without `token`, whoever shows nothing may do everything.
         allowed_hosts: names besides localhost under which browsers may reach us.
+        trusted_proxies: addresses or networks whose `X-Forwarded-For` says who asks.
         max_batch_bytes: largest body of a batch.
         max_batch_lines: most lines of a batch.
     """
@@ -37,6 +38,7 @@ class Server(Section, frozen=True):
     token: Token | None = None
     local_owner: bool = True
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     max_batch_bytes: Annotated[int, Meta(ge=1024, le=_GIB)] = 16 * _MIB
     max_batch_lines: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
 

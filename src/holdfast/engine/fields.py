@@ -6,10 +6,9 @@ the digest key nobody can tell which value a token stands for; only equality can
 
 from typing import Final
 
-import msgspec
-
 from holdfast.model.flow import Catalog, Flow
 from holdfast.policy import pointer
+from holdfast.policy.payload import read
 from holdfast.vault import Vault
 
 TOKEN_BYTES: Final = 16
@@ -38,11 +37,15 @@ class Fields:
         """Return the pointers that can be searched."""
         return frozenset(self._accounts)
 
+    def of_account(self, account: str) -> frozenset[str]:
+        """Return those of one account."""
+        return frozenset(name for name, owners in self._accounts.items() if account in owners)
+
     def of_payload(self, flow: Flow, payload: bytes) -> tuple[bytes, ...]:
         """Return the tokens of a payload."""
         if not flow.search:
             return ()
-        value = msgspec.json.decode(payload)
+        value = read(payload)
         found = [
             self._token(flow.account, name, word)
             for name in flow.search

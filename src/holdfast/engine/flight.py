@@ -7,10 +7,12 @@ import msgspec
 from holdfast.engine.book import Route
 from holdfast.engine.lane import Lane
 from holdfast.engine.rulings import Ruled
+from holdfast.errors import InvalidInput
 from holdfast.model.attempt import Outcome
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Endpoint
 from holdfast.policy import redaction
+from holdfast.policy.payload import read
 from holdfast.policy.reason import normalise
 
 
@@ -36,8 +38,8 @@ def scrubbed(outcome: Outcome, payload: bytes, route: Route, endpoint: Endpoint)
     secrets = redaction.endpoint_secrets(endpoint)
     if route.flow.mask:
         try:
-            secrets += redaction.values_at(msgspec.json.decode(payload), route.flow.mask)
-        except msgspec.DecodeError:
+            secrets += redaction.values_at(read(payload), route.flow.mask)
+        except InvalidInput:  # it was accepted by an earlier version
             return msgspec.structs.replace(outcome, excerpt=None)
     if not secrets:
         return outcome

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,8 +28,9 @@ from holdfast.model.flow import Flow, Step
 from holdfast.model.identity import derived_id, new_id
 from holdfast.model.message import NEVER, Message
 from holdfast.model.shape import explain
-from holdfast.model.submission import Receipt, Routed, Submission
+from holdfast.model.submission import Receipt, Routed, Submission, millis
 from holdfast.policy import redaction
+from holdfast.policy.payload import read, read_exactly, too_deep
 from holdfast.store import Accept, Accepted
 from holdfast.vault import Vault
 
@@ -143,8 +144,8 @@ class Intake:
         except HoldfastError as error:
             answer.set_result(error)
             return answer
-        except RecursionError:
-            answer.set_result(InvalidInput("payload", "...", "less deeply nested JSON"))
+        except RecursionError:  # it could be read, and not be written
+            answer.set_result(too_deep())
             return answer
         size = self._take(accept)
         if self.room <= 0:
@@ -215,11 +216,9 @@ class Intake:
         payload = bytes(submission.payload)
         _check(submission, payload, self._max_payload)
         now = self._clock.now()
-        digest = b"" if submission.key is None else self._digest(flow, payload)
-        if flow.strip or flow.keep is not None:
-            payload = msgspec.json.encode(
-                redaction.strip(msgspec.json.decode(payload), flow.strip, flow.keep)
-            )
+        value = read(payload)
+        digest = b"" if submission.key is None else self._digest(flow, value)
+        payload = _stripped(flow, payload)
         derived = self._spooler is not None and self._spooler.on and submission.key is not None
         message_id = new_id("msg", now, self._rng)
         if derived:  # so does every node that gets it while the store is away
@@ -245,9 +244,9 @@ class Intake:
         )
         return self.routed(flow, message, payload, derived=derived)
 
-    def _digest(self, flow: Flow, payload: bytes) -> bytes:
-        """Return the digest of the payload as a value: white space and key order do not count."""
-        canonical = msgspec.json.encode(msgspec.json.decode(payload), order="deterministic")
+    def _digest(self, flow: Flow, value: Any) -> bytes:
+        """Return the digest of a payload's value: white space and key order do not count."""
+        canonical = msgspec.json.encode(value, order="deterministic")
         return self._vault.digest(canonical, flow.name.encode())
 
     async def again(self, old: Message) -> Accepted:
@@ -300,9 +299,8 @@ class Intake:
             allowed = f"at most {self._max_payload} bytes"
             raise InvalidInput("payload", f"{len(payload)} bytes", allowed)
         flow = self.book.route(parent).flow
-        if flow.strip or flow.keep is not None:
-            value = redaction.strip(msgspec.json.decode(payload), flow.strip, flow.keep)
-            payload = msgspec.json.encode(value)
+        read(payload)
+        payload = _stripped(flow, payload)
         now = self._clock.now()
         message_id = new_id("msg", now, self._rng)
         message = msgspec.structs.replace(
@@ -434,6 +432,16 @@ def _consent(submission: Submission) -> str | None:
     return msgspec.json.encode(submission.consent).decode()
 
 
+def _stripped(flow: Flow, payload: bytes) -> bytes:
+    """Return what of a payload is stored; no number of it changes."""
+    if not flow.strip and flow.keep is None:
+        return payload
+    try:
+        return msgspec.json.encode(redaction.strip(read_exactly(payload), flow.strip, flow.keep))
+    except RecursionError:
+        raise too_deep() from None
+
+
 def _instant(value: datetime | None, default: int) -> int:
     """Return an instant in ms since the epoch; what was before it is long past, too."""
-    return default if value is None else max(0, round(value.timestamp() * 1000))
+    return default if value is None else max(0, millis(value))

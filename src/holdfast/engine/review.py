@@ -19,6 +19,7 @@ from holdfast.model.review import Change, Edit, Edited, Lineage, Queue, Revealed
 from holdfast.model.search import Choice, Predicate, Search
 from holdfast.policy import patch, redaction
 from holdfast.policy.decide import Code
+from holdfast.policy.payload import read_exactly
 from holdfast.store import Accept, Batch, Note, Store, Transition
 from holdfast.vault import Vault
 
@@ -125,8 +126,11 @@ class Review:
         paths = self._actions.book.route(delivery).flow.mask
         if not paths:
             return Revealed(text, ())
-        shown = redaction.masked(msgspec.json.decode(text), paths)
-        return Revealed(patch.shown(text, msgspec.json.encode(shown)), paths)
+        try:
+            shown = redaction.masked(read_exactly(text), paths)
+            return Revealed(patch.shown(text, msgspec.json.encode(shown)), paths)
+        except (InvalidInput, RecursionError) as error:  # it was accepted by an earlier version
+            raise Conflict(f"the payload cannot be masked: {error}") from error
 
     # -- acting -----------------------------------------------------------------------------
 

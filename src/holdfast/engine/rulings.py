@@ -14,7 +14,7 @@ from holdfast.engine.book import Route
 from holdfast.engine.lane import Lane
 from holdfast.engine.meter import Meter
 from holdfast.engine.sampler import SystemSample
-from holdfast.errors import StoreError, VaultError
+from holdfast.errors import InvalidInput, StoreError, VaultError
 from holdfast.model.attempt import Event, FailureClass, Outcome, RuleMark
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Limits
@@ -24,6 +24,7 @@ from holdfast.model.rule import DeliveryRule, Signal
 from holdfast.policy import effect
 from holdfast.policy.decide import Decision
 from holdfast.policy.facts import LaneSight, Scene, SystemSight, pick
+from holdfast.policy.payload import read
 from holdfast.policy.ruling import Panel, RuleSet
 from holdfast.store import EventQuery, Note, Waiting
 from holdfast.telemetry import LogEvent, log
@@ -309,6 +310,6 @@ def _parts(payload: bytes, paths: tuple[str, ...]) -> Mapping[str, Any]:
     if not paths:
         return {}
     try:
-        return pick(msgspec.json.decode(payload), paths)
-    except msgspec.DecodeError:
+        return pick(read(payload), paths)
+    except InvalidInput:  # it was accepted by an earlier version
         return dict.fromkeys(paths)

@@ -112,14 +112,15 @@ class Views:
             raise NotFound(f"no message {message_id!r}")
         return message
 
-    def where(self, text: str) -> Predicate:
-        """Return what a query means now.
+    def where(self, text: str, account: str | None = None) -> Predicate:
+        """Return what a query means now; `account`: whose fields are known, None: all.
 
         Raises:
             QueryError: it cannot be read.
         """
         fields = self._fields
-        return search.parse(text, self._clock.now(), fields=fields.names, digest=fields.digest)
+        names = fields.names if account is None else fields.of_account(account)
+        return search.parse(text, self._clock.now(), fields=names, digest=fields.digest)
 
     async def find(self, asked: Search) -> Found:
         """Return a page of deliveries, newest first."""

@@ -394,8 +394,9 @@ class MemoryEngine:
             raise NotFound(f"no message {message_id!r}")
         return self._messages[message_id]
 
-    def where(self, text: str) -> Predicate:
+    def where(self, text: str, account: str | None = None) -> Predicate:
         """Return what a query means; payloads have no search fields here."""
+        del account
         return search.parse(text, self._now, digest=lambda _, __: ())
 
     async def find(self, asked: Search) -> Found:

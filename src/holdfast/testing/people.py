@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 
 from holdfast.access.house import House
 from holdfast.access.passwords import Passwords
-from holdfast.clock import SystemClock
+from holdfast.clock import Clock, SystemClock
 from holdfast.config import Config
 from holdfast.errors import Conflict
 from holdfast.model.access import Record
@@ -119,12 +119,12 @@ class MemoryPeople:
         self._chain = (version, body)
 
 
-def nobody(config: Config, people: MemoryPeople | None = None) -> House:
+def nobody(config: Config, people: MemoryPeople | None = None, clock: Clock | None = None) -> House:
     """Return a house that knows nobody yet, and whose passwords cost nothing."""
     kept = people or MemoryPeople()
     return House(
         kept,
-        SystemClock(),
+        clock or SystemClock(),
         config.catalog,
         digest=Vault.generate().digest,
         passwords=Passwords(CHEAP),

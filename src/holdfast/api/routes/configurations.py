@@ -8,6 +8,7 @@ from holdfast.api.request import Asked, body_of, house_of, person_of, query_of
 from holdfast.config import parsed
 from holdfast.errors import NotFound
 from holdfast.model.configuration import Stage
+from holdfast.model.submission import millis
 
 PROPOSAL_BYTES = 4 * 1024 * 1024
 """Largest body of a proposal."""
@@ -60,7 +61,7 @@ async def approve_configuration(
         _number(number),
         by=person_of(request),
         why=asked.reason,
-        effective_at=0 if asked.effective_at is None else wire.millis(asked.effective_at),
+        effective_at=0 if asked.effective_at is None else millis(asked.effective_at),
     )
     return wire_configuration.version(said, Stage.APPROVED)
 

@@ -11,6 +11,7 @@ from holdfast.api.match import changes, matched, revision_of, tagged
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.search import LOOK_COUNTING, Choice, ChoiceField, Predicate, Search, Span
+from holdfast.model.submission import millis
 from holdfast.policy.search import both
 from holdfast.store import EventQuery
 
@@ -140,7 +141,7 @@ async def reschedule(request: Asked, delivery_id: FromPath[str]) -> Response[wir
     asked = await body_of(request, wire.Reschedule)
     act = facade_of(request).actions.reschedule(
         delivery_id,
-        wire.millis(asked.at),
+        millis(asked.at),
         actor=actor_of(request),
         reason=asked.reason,
         seen=revision_of(request),
@@ -158,7 +159,7 @@ def _where(request: Asked, asked: wire.SelectionQuery) -> Predicate:
         ("message", asked.message_id),
     )
     choices = tuple(Choice(field, (word,)) for field, word in filters if word is not None)
-    since = () if asked.since is None else (Span("created", wire.millis(asked.since)),)
+    since = () if asked.since is None else (Span("created", millis(asked.since)),)
     return both(facade_of(request).views.where(asked.q or ""), Predicate(choices, since))
 
 

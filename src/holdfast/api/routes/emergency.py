@@ -15,7 +15,7 @@ from holdfast.api.request import Asked, actor_of, body_of, facade_of, house_of, 
 from holdfast.errors import InvalidInput
 from holdfast.model.operation import Kind, Plan
 from holdfast.model.search import HIGHEST, LOWEST, Choice, Predicate, Span
-from holdfast.model.submission import Aware
+from holdfast.model.submission import Aware, millis
 from holdfast.store import Note
 from holdfast.telemetry import LogEvent, log
 
@@ -155,7 +155,7 @@ def plans(recipient: str, asked: Emergency, actor: str, now: int) -> list[Plan]:
 
 def _whole(at: datetime) -> int:
     """Return the first whole ms that is not before an instant."""
-    return wire.millis(at) + (at.microsecond % 1000 > 0)
+    return millis(at) + (at.microsecond % 1000 > 0)
 
 
 HANDLERS = (elevate, lower, recover_recipient)

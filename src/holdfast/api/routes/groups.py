@@ -11,6 +11,7 @@ from holdfast.api.request import Asked, actor_of, body_of, facade_of, query_of
 from holdfast.model.audit import LineQuery
 from holdfast.model.group import Group, Listing
 from holdfast.model.search import Choice, Predicate, Search
+from holdfast.model.submission import millis
 from holdfast.policy.search import FAILING
 
 SAMPLES = 5
@@ -85,7 +86,7 @@ async def ignore_group(request: Asked, group_id: FromPath[str]) -> Response[wire
     asked = await body_of(request, wire_groups.IgnoreGroup)
     act = facade_of(request).groups.ignore(
         group_id,
-        until=None if asked.until is None else wire.millis(asked.until),
+        until=None if asked.until is None else millis(asked.until),
         failures=asked.failures,
         actor=actor_of(request),
         reason=asked.reason,

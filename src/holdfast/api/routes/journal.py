@@ -12,6 +12,7 @@ from holdfast.api.facade import Views
 from holdfast.api.request import Asked, actor_of, body_of, facade_of, house_of, query_of
 from holdfast.errors import InvalidInput
 from holdfast.model.audit import Checked, LineQuery
+from holdfast.model.submission import millis
 from holdfast.store import EventQuery, Lines, Pruned
 
 EXPORTED: Final = 500
@@ -27,8 +28,8 @@ async def list_events(request: Asked) -> wire.Page[wire.EventView]:
     asked = query_of(request, wire.EventsQuery)
     if asked.after_id is not None and asked.before_id is not None:
         raise InvalidInput("before_id", asked.before_id, "either after_id or before_id")
-    start = None if asked.start is None else wire.millis(asked.start)
-    end = None if asked.end is None else wire.millis(asked.end)
+    start = None if asked.start is None else millis(asked.start)
+    end = None if asked.end is None else millis(asked.end)
     if start is not None and end is not None and end <= start:
         raise InvalidInput("end", wire.iso(end), "an instant after start")
     found = await facade_of(request).views.events(
