@@ -195,6 +195,7 @@ BAD_FILES = [
     ("[server]\ntoken = 'short'", r"server.token: '\*\*\*' is not allowed; .* 8 to 512"),
     ("[server]\nhost = '0.0.0.0'", r"server.host: '0.0.0.0' .* set server.token"),
     ("[server]\nallowed_hosts = [1]", r"server.allowed_hosts.0: 1 is not allowed; allowed: text"),
+    ("[server]\ntrusted_proxies = ['lb']", r"server.trusted_proxies.0: 'lb' .* or a network"),
     ("[engine]\nmax_in_flight = 0", r"engine.max_in_flight: 0 .* an integer from 1 to 10000"),
     ("[engine]\nshutdown_seconds = nan", r"engine.shutdown_seconds: nan .* from 0 to 3600"),
     ("[log]\nlevel = 'loud'", r"log.level: 'loud' .* one of: debug, error, info, warning"),

@@ -7,9 +7,7 @@ Relative paths are relative to the working directory.
 
 import copy
 import functools
-import ipaddress
 import os
-import re
 import stat
 import tomllib
 import typing
@@ -20,6 +18,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from holdfast.config.checking import check, is_loopback
 from holdfast.config.sections import (
     ChangesSettings,
     LogSettings,
@@ -62,7 +61,6 @@ __all__ = [
 FILE: Final = "holdfast.toml"
 _SECRETS: Final = ("server", "store", "recipients")
 """Tables whose strings may be references."""
-_DATABASE: Final = re.compile(r"postgres(ql)?://\S+$")
 SECTIONS: Final = ("server", "store", "spool", "engine", "retention", "log", "changes")
 FILE_ALONE: Final = frozenset({"changes"})
 """Sections that no variable sets."""
@@ -197,16 +195,6 @@ def prepare_data(config: Config) -> Path:
     return folder
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach `host`."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def schema() -> dict[str, Any]:
     """Return the JSON schema of `holdfast.toml`."""
     return {
@@ -331,33 +319,8 @@ def _build(raw: dict[str, Any]) -> Config:
     }
     data = _convert(raw.get("data", ".holdfast"), Annotated[str, Meta(min_length=1)], "data")
     config = Config(data=Path(data), catalog=_catalog(raw, tables), **sections)
-    _check(config)
+    check(config.server, config.retention, config.store)
     return config
-
-
-def _check(config: Config) -> None:
-    server, keep, store = config.server, config.retention, config.store
-    if store.url is not None and not _DATABASE.match(store.url):
-        allowed = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        raise InvalidInput("store.url", "***", allowed)  # it may hold a password
-    if store.url is not None and store.quota_bytes is not None:
-        allowed = "none with store.url: the disk of the database's server decides"
-        raise InvalidInput("store.quota_bytes", store.quota_bytes, allowed)
-    if server.token is None and server.local_owner and not is_loopback(server.host):
-        raise InvalidInput(
-            "server.host",
-            server.host,
-            "127.0.0.1, ::1 or localhost without a token; to listen elsewhere set server.token "
-            "(or HOLDFAST_TOKEN) to at least 8 characters, or make users and tokens and set "
-            "server.local_owner = false",
-        )
-    if keep.audit_days < keep.rows_days:
-        allowed = f"at least rows_days ({keep.rows_days})"
-        raise InvalidInput("retention.audit_days", keep.audit_days, allowed)
-    if keep.key_days < keep.payload_days:
-        raise InvalidInput(
-            "retention.key_days", keep.key_days, f"at least payload_days ({keep.payload_days})"
-        )
 
 
 def _catalog(raw: dict[str, Any], tables: dict[str, Any]) -> Catalog:
