@@ -247,6 +247,14 @@ async def test_operations_of_others_do_not_hide_ones_own() -> None:
     assert [one.id for one in await scoped.operations(None, 1)] == ["opr_0000"]
 
 
+def test_an_account_alone_is_no_selection(clients: dict[str, Client]) -> None:
+    """Who is bound to one must say which deliveries, as everybody."""
+    for client in clients.values():
+        for path in ("/v1/operations", "/v1/operations/preview"):
+            answer = client.post(path, json={"kind": "discard", "reason": "a test"})
+            assert (answer.status_code, answer.json()["field"]) == (422, "q"), answer.text
+
+
 def test_the_stream_tells_nothing_of_another_account(config: Config) -> None:
     """Tries, deliveries and lanes are told to who owns them, and to nobody else."""
     clock = VirtualClock()

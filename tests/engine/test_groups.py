@@ -402,3 +402,44 @@ def test_the_list_has_pages() -> None:
             assert sorted(found) == names
 
     run(main(), rig.clock)
+
+
+def test_a_regression_is_on_record_although_somebody_was_quick() -> None:
+    """A person who changes the group before the loop has looked does not hide it."""
+    rig = Rig(catalog(recipient("acme", breaker=NO_BREAKER)), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            groups = rig.engine.groups
+            [line] = (await groups.lines(Listing())).lines
+            [group] = line.groups
+            await groups.resolve(group.id, **BY)
+            await rig.wait(2.5)
+            await rig.send(1)
+            await rig.wait(0.5)
+            await groups.assign(group.id, "bea", **BY)
+            await rig.wait(30)
+            actions = [note.action for note in await rig.store.notes(group.id, 10)]
+            assert "group_regress" in actions, actions
+
+    run(main(), rig.clock)
+
+
+def test_what_a_person_sends_again_says_nothing_of_the_failure() -> None:
+    """One delivery that is redriven again and again is lost once."""
+    rig = Rig(catalog(recipient("acme", breaker=NO_BREAKER)), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            for _ in range(4):
+                await rig.engine.actions.redrive(dead.id, **BY)
+                await rig.wait(5)
+            [line] = (await rig.engine.groups.lines(Listing())).lines
+            assert (line.recovered, line.lost) == (0, 1)
+
+    run(main(), rig.clock)

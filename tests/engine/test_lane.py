@@ -283,3 +283,45 @@ def test_gates_that_opened_and_closed_are_on_record() -> None:
             assert notes[-1].detail == "recovery -> closed"
 
     run(main(), rig.clock)
+
+
+def test_a_long_recovery_does_not_end_the_lane() -> None:
+    """A backlog that takes 1024 stages is delivered to its end."""
+    settings = BreakerSettings(mode="threshold", open_seconds=1, ramp_seconds=0.1)
+    slow = recipient(breaker=settings, concurrency=1)
+
+    def script(_: Request, now: int) -> Scripted:
+        return Scripted(503 if now < START + 5_000 else 200, takes_ms=1_000)
+
+    rig = Rig(catalog(slow), script)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(200)
+            await rig.wait(400)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 200
+
+    run(main(), rig.clock)
+
+
+def test_a_partner_that_comes_back_slow_gets_more_than_one_at_a_time() -> None:
+    """It answers well, but for good takes longer than half of the time-out."""
+    flying = 0
+
+    def script(request: Request, now: int) -> Scripted:
+        nonlocal flying
+        flying = max(flying, rig.channel.now_flying[request.recipient])  # besides this one
+        return Scripted(503 if now < START + 60_000 else 200, takes_ms=35_000)
+
+    rig = Rig(catalog(recipient()), script)
+
+    async def main() -> None:
+        nonlocal flying
+        async with running(rig):
+            await rig.send(400)
+            await rig.wait(300)
+            flying = 0
+            await rig.wait(3_600)
+            assert flying > 0
+
+    run(main(), rig.clock)

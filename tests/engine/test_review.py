@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from holdfast.channel import Request
 from holdfast.errors import Conflict, InvalidInput, Stale
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.flow import Endpoint
@@ -316,5 +317,52 @@ def test_redrives_of_one_say_operator() -> None:
             assert again is not None
             assert (again.status, again.cause) == (Status.DEAD, None)
             assert (await rig.events())[-1]["trigger_detail"] == "operator"
+
+    run(main(), rig.clock)
+
+
+def test_what_was_edited_falls_under_the_revoked_consent_of_its_parent() -> None:
+    """It is the same person who said no."""
+    first = {"dead": True}
+
+    def script(_: Request, __: int) -> Scripted:
+        return Scripted(400 if first["dead"] else 200)
+
+    rig = Rig(catalog(recipient("acme", breaker=NO_BREAKER)), script)
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            await rig.engine.actions.pause("acme", **BY)
+            first["dead"] = False
+            done = await rig.engine.review.edit(dead.id, Edit(payload=b'{"n":"new"}'), **BY)
+            assert done.child is not None
+            await rig.engine.actions.revoke(dead.message_id, **BY)
+            await rig.engine.actions.resume("acme", **BY)
+            await rig.wait(60)
+            child = await rig.store.get(done.child.id)
+            assert child is not None
+            assert (child.status, child.code) == (Status.DISCARDED, "CONSENT_REVOKED"), child
+
+    run(main(), rig.clock)
+
+
+def test_what_was_chosen_for_a_delivery_stays_with_it() -> None:
+    """Why the console must say so: a redrive without an override keeps the one before."""
+    ends = tuple(Endpoint(name=n, url=f"https://{n}.example/") for n in ("main", "spare"))
+    rig = Rig(catalog(recipient("acme", breaker=NO_BREAKER, endpoints=ends)), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(1)
+            await rig.wait(5)
+            (dead,) = await rig.deliveries(Status.DEAD)
+            how: dict[str, Any] = {"policy": PolicySettings(max_retries=1), "endpoint": "spare"}
+            await rig.engine.actions.redrive(dead.id, **how, **BY)
+            await rig.wait(5)
+            again = await rig.engine.actions.redrive(dead.id, **BY)
+            assert (again.endpoint, again.policy) == ("spare", '{"max_retries":1}')
 
     run(main(), rig.clock)

@@ -388,3 +388,22 @@ class LaneModel(RuleBasedStateMachine):
 
 TestLaneModel = LaneModel.TestCase
 TestLaneModel.settings = hypothesis_settings(max_examples=60, stateful_step_count=40)
+
+
+def test_a_recovery_with_a_backlog_of_hours_has_a_rate() -> None:
+    """After 1024 stages of five seconds the doubled rate is more than a float holds."""
+    recovering = Breaker(state=BreakerState.RECOVERY, rate_before=5.0)
+    late = breakers.tick(recovering, BreakerSettings(mode="threshold"), 6 * 3_600_000, backlog=True)
+    rate = breakers.rate(late, BreakerSettings(mode="threshold"))
+    assert rate is not None
+    assert rate >= 5.0
+
+
+def test_a_recipient_that_stays_slow_leaves_half_open() -> None:
+    """Every probe is answered well but late: one at a time for ever would be no recovery."""
+    state = Breaker(state=BreakerState.HALF_OPEN)
+    for now in range(1000, 100_000, 1000):
+        state = breakers.record(
+            state, BreakerSettings(), ok=True, slow=True, started_at=now, now=now, rng=RNG
+        )
+    assert state.state is not BreakerState.HALF_OPEN

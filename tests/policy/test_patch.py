@@ -101,3 +101,11 @@ def test_a_patch_that_is_too_deep_is_refused() -> None:
     with pytest.raises(InvalidInput, match="100 objects"):
         patch.merged(b"{}", deep)
     assert patch.changes(deep, deep.replace(b"1", b"2"))
+
+
+def test_mask_in_a_list_that_grew_is_not_sent() -> None:
+    """Whose the masks are is not known then; the partner must not get them."""
+    before = b'{"people":[{"ssn":"123"},{"ssn":"456"}]}'
+    after = b'{"people":[{"ssn":"***"},{"ssn":"***"},{"ssn":"789"}]}'
+    with pytest.raises(InvalidInput, match="a list of 2 as before"):
+        patch.unmasked(before, after)

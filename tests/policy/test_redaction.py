@@ -189,3 +189,46 @@ def test_deep_payloads() -> None:
     assert masked(payload, ("a",)) == {"a": "***", "b": 1}
     while isinstance(deep, list):  # freeing it at once would be the interpreter's recursion
         deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (r'{"auth": "Basic YWJj\/ZGVm"}', "YWJj/ZGVm"),
+        (r'{"phone": "\u002B15551234567"}', "+15551234567"),
+        (r'{"name": "A\u0026B Corp"}', "A&B Corp"),
+        ("<name>O&apos;Brien</name>", "O'Brien"),
+        ("<b>O&#39;Brien</b>", "O'Brien"),
+        ("<b>O&#039;Brien</b>", "O'Brien"),
+        ("A&amp;B Corp", "A&B Corp"),
+        ("no İbrahim", "İbrahim"),
+    ],
+)
+def test_values_are_masked_as_partners_write_them(text: str, secret: str) -> None:
+    """PHP escapes slashes, .NET and Go some signs, HTML and XML quotes; some letters grow."""
+    shown = mask_values(text, [secret])
+    assert "***" in shown
+    assert mask_values(f"{text} and {secret}", [secret]).count("***") == 2
+
+
+def test_secrets_in_headers_and_queries_are_known() -> None:
+    """A token is a secret without its scheme too; drawn values are, whatever their name."""
+    endpoint = Endpoint(
+        name="main",
+        url="https://p.example/hook?sig=Abc123Abc123Abc123",
+        headers={"Authorization": "Bearer tok_live_4242", "X-Partner": "Zz9Zz9Zz9Zz9Zz9Zz9"},
+    )
+    told = "tok_live_4242 Abc123Abc123Abc123 Zz9Zz9Zz9Zz9Zz9Zz9"
+    assert mask_values(told, endpoint_secrets(endpoint)) == "*** *** ***"
+
+
+def test_items_are_stripped_by_the_places_they_have() -> None:
+    """The first item that goes must not move the second one out of its path."""
+    payload = {"phones": ["a1", "b2", "c3"], "grid": [[1, 2], [3, 4]]}
+    assert strip(payload, ("phones.0", "phones.1"), None) == {
+        "phones": ["c3"],
+        "grid": [[1, 2], [3, 4]],
+    }
+    assert strip(payload, ("phones", "grid.0.0", "grid.*.1"), None) == {"grid": [[], [3]]}
+    people = {"phones": [{"n": 1}, {"n": 2, "kind": "work"}]}
+    assert strip(people, ("phones.1.n",), ("phones.1",)) == {"phones": [{"kind": "work"}]}

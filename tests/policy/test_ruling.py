@@ -14,7 +14,7 @@ from holdfast.model.delivery import Verb
 from holdfast.model.flow import Catalog, Limits
 from holdfast.model.policy import PolicySettings, Strategy
 from holdfast.model.rule import MOMENTS, DeliveryRule, Effects, Moment, Signal
-from holdfast.policy import backoff, effect, precedence, ruling
+from holdfast.policy import backoff, effect, expression, precedence, ruling
 from holdfast.policy.decide import Decision, Gate
 from holdfast.policy.facts import LaneSight, Scene
 from holdfast.policy.ruling import select
@@ -313,3 +313,18 @@ def test_moments_of_a_rule() -> None:
     assert [bool(p.asked) for p in (rules.accept, rules.send, rules.failure)] == [
         moment in (Moment.SEND, Moment.FAILURE) for moment in Moment
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "attempt.status == 503 // the partner's outage\n && lane.rate > 0.5 && step.name == 'x'",
+        "attempt.reason != '''it's''' && lane.rate > 0.5 && step.name == 'x'",
+        "lane\n  .rate > 0.5",
+    ],
+)
+def test_facts_of_a_condition_are_found(text: str) -> None:
+    """A fact that is not found is not looked up, and the condition never holds."""
+    facts = {"attempt.status": 503, "attempt.reason": "", "lane.rate": 1.0, "step.name": "x"}
+    condition = expression.compiled(text, Moment.FAILURE)
+    assert condition.holds({name: facts[name] for name in condition.facts if name in facts})

@@ -89,6 +89,8 @@ export function usePreview(order: Omit<Order, "reason"> | null) {
     // What is counted when the form opens is what it is about; a later look would be another one.
     meta: { still: true },
     staleTime: Number.POSITIVE_INFINITY,
+    // A form that is opened again is about what is there then.
+    gcTime: 0,
     queryFn: ({ signal }) =>
       unwrap(
         client.POST("/v1/operations/preview", {

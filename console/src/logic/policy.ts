@@ -1,6 +1,6 @@
 /** Policy fields: what they mean, and how somebody sets them for one delivery only. */
 
-import type { PolicySettings, StepPolicy } from "../api/types";
+import type { Delivery, PolicySettings, StepPolicy } from "../api/types";
 import { seconds } from "./numbers";
 
 export const SECONDS = new Set([
@@ -147,6 +147,22 @@ export function settingsOf(values: Filled): PolicySettings | undefined {
   if (wrong) throw new Error(`More of the policy: ${wrong}`);
   if (more.trim()) Object.assign(settings, JSON.parse(more));
   return Object.keys(settings).length > 0 ? (settings as PolicySettings) : undefined;
+}
+
+/** What was chosen for a delivery before; nothing: none of it. */
+export function chosen({ policy }: Pick<Delivery, "policy">): PolicySettings {
+  return (policy ?? {}) as PolicySettings;
+}
+
+/** The policy of a step with what was chosen for one delivery over it. */
+export function overridden(
+  policy: StepPolicy["policy"] | undefined,
+  own: PolicySettings,
+): StepPolicy["policy"] | undefined {
+  if (policy === undefined) return undefined;
+  const from = Object.keys(own).map((name) => [name, "this delivery"]);
+  const origin = { ...policy.origin, ...Object.fromEntries(from) };
+  return { ...policy, ...own, origin } as StepPolicy["policy"];
 }
 
 /** What holds without an override, and from which level: `4, from flow leads`. */

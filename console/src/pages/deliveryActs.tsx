@@ -5,7 +5,7 @@ import { act } from "../api/actions";
 import { assign } from "../api/review";
 import type { Delivery, Recipient } from "../api/types";
 import { prefs } from "../app/prefs";
-import { settingsOf } from "../logic/policy";
+import { chosen, settingsOf } from "../logic/policy";
 import { short } from "../logic/words";
 import type { Act } from "../parts/ActDialog";
 import { OverrideFields } from "../parts/OverrideFields";
@@ -109,13 +109,13 @@ function redrive(delivery: Delivery, lane: Recipient | undefined): Made {
     consequence: `It returns to the lane of ${delivery.recipient} with all its retries, under the same key: a partner that has it already will call it a duplicate.`,
     done: "Returned to its lane",
     fields: (values, set) => (
-      <OverrideFields delivery={delivery} endpoints={endpoints} values={values} set={set} />
+      <OverrideFields delivery={delivery} endpoints={endpoints} values={values} set={set} kept />
     ),
     run: async (reason, values) => {
       const policy = settingsOf(values);
       return act.redrive(delivery, reason, {
         ...(values.endpoint && { endpoint: values.endpoint }),
-        ...(policy && { policy }),
+        ...(policy && { policy: { ...chosen(delivery), ...policy } }),
       });
     },
   };

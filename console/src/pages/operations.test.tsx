@@ -2,11 +2,12 @@
 
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { Route } from "wouter";
 import type { Operation as Shape } from "../api/types";
 import { links } from "../app/links";
-import { OperationForm } from "../parts/OperationForm";
+import { OperationForm, type Wanted } from "../parts/OperationForm";
 import { answering, CUT_OFF, id, operation, preview, show } from "../test/render";
 import Operation from "./Operation";
 import Operations from "./Operations";
@@ -217,4 +218,33 @@ describe("the list", () => {
     show(<Operations />);
     expect(await screen.findByText("Nobody has started one yet")).toBeTruthy();
   });
+});
+
+function Page() {
+  const [asked, setAsked] = useState<Wanted | null>(null);
+  return (
+    <>
+      <button type="button" onClick={() => setAsked({ ...wanted, kinds: ["redrive"] })}>
+        Act
+      </button>
+      <OperationForm wanted={asked} close={() => setAsked(null)} />
+    </>
+  );
+}
+
+test("a form that is opened again counts again", async () => {
+  let count = 5;
+  const asked = answering(({ path }) =>
+    path.endsWith("/preview") ? { body: preview({ count }) } : { body: operation() },
+  );
+  show(<Page />);
+  await userEvent.click(screen.getByText("Act"));
+  expect(await screen.findByRole("button", { name: "Redrive 5" })).toBeTruthy();
+  fireEvent.keyDown(document.body, { key: "Escape" });
+  await userEvent.keyboard("{Escape}");
+  await waitFor(() => expect(screen.queryByRole("button", { name: "Redrive 5" })).toBeNull());
+  count = 9;
+  await userEvent.click(screen.getByText("Act"));
+  expect(await screen.findByRole("button", { name: "Redrive 9" })).toBeTruthy();
+  expect(asked.filter((one) => one.path.endsWith("/preview"))).toHaveLength(2);
 });

@@ -128,3 +128,30 @@ describe("settings", () => {
     expect(present(undefined, "max_retries")).toBeNull();
   });
 });
+
+test("a redrive says what was chosen for the delivery before, and keeps the rest of it", async () => {
+  const policy = { max_retries: 4, initial_delay: 2, origin: { max_retries: "flow leads" } };
+  const asked = answering(({ path, method }) => {
+    if (method === "POST") return { body: delivery({ status: "pending" }) };
+    const steps = [{ step: "to-acme", recipient: "acme", policy, schedule: [] }];
+    return { body: path.startsWith("/v1/flows") ? { name: "leads", steps } : {} };
+  });
+  const [main] = lane().endpoints;
+  const found = lane({ endpoints: [main, { ...main, name: "spare" }] as never });
+  const one = delivery({ status: "dead", endpoint: "spare", policy: { max_retries: 1 } });
+  show(<ActDialog act={deliveryActs(one, found).Redrive ?? null} close={() => undefined} />);
+  const form = within(await screen.findByRole("dialog"));
+  expect(await form.findByText("Empty: 1, from this delivery.")).toBeTruthy();
+  const choice = form.getByLabelText("Endpoint") as HTMLSelectElement;
+  expect(choice.selectedOptions[0]?.textContent).toBe("spare, as before");
+  await userEvent.click(form.getByRole("button", { name: "Other policy fields" }));
+  fireEvent.change(form.getByLabelText("initial_delay, s"), { target: { value: "9" } });
+  fireEvent.change(form.getByLabelText(/^Reason/), { target: { value: "they asked" } });
+  await userEvent.click(form.getByRole("button", { name: "Redrive" }));
+  await waitFor(() => expect(asked.some((each) => each.method === "POST")).toBe(true));
+  const sent = asked.find((each) => each.method === "POST");
+  expect(sent?.body).toEqual({
+    reason: "they asked",
+    policy: { max_retries: 1, initial_delay: 9 },
+  });
+});

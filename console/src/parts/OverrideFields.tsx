@@ -5,11 +5,13 @@ import { useState } from "react";
 import { useFlow } from "../api/queries";
 import type { Delivery, StepPolicy } from "../api/types";
 import {
+  chosen,
   type Filled,
   filled,
   MEANINGS,
   MORE,
   OWN,
+  overridden,
   present,
   RETRIES,
   SECONDS,
@@ -24,11 +26,15 @@ interface Props {
   endpoints: string[];
   values: Filled;
   set: (part: Filled) => void;
+  /** What was chosen for it before holds on where nothing else is chosen now. */
+  kept?: boolean;
 }
 
-export function OverrideFields({ delivery, endpoints, values, set }: Props) {
+export function OverrideFields({ delivery, endpoints, values, set, kept = false }: Props) {
   const flow = useFlow(delivery.flow);
-  const policy = flow.data?.steps.find((one) => one.step === delivery.step)?.policy;
+  const usual = flow.data?.steps.find((one) => one.step === delivery.step)?.policy;
+  const policy = kept ? overridden(usual, chosen(delivery)) : usual;
+  const before = kept && delivery.endpoint ? `${delivery.endpoint}, as before` : "the usual one";
   const [wanted, setWanted] = useState(false);
   const one = { policy, values, set };
   return (
@@ -38,7 +44,7 @@ export function OverrideFields({ delivery, endpoints, values, set }: Props) {
           <NativeSelect
             label="Endpoint"
             description="Of this one only."
-            data={[{ value: "", label: "the usual one" }, ...endpoints]}
+            data={[{ value: "", label: before }, ...endpoints]}
             value={values.endpoint ?? ""}
             onChange={(event) => set({ endpoint: event.currentTarget.value })}
           />

@@ -14,14 +14,14 @@ import msgspec
 from holdfast.access.decide import narrowed, of_account
 from holdfast.api.facade import Actions, Broadcast, Facade, Intake, Listener, Operations, Views
 from holdfast.api.scoped_review import ScopedGroups, ScopedReview
-from holdfast.errors import HoldfastError, NotFound
+from holdfast.errors import HoldfastError, InvalidInput, NotFound
 from holdfast.model.attempt import Event
 from holdfast.model.audit import LineQuery, Scope
 from holdfast.model.delivery import Delivery
 from holdfast.model.flow import Catalog
 from holdfast.model.lane import ClosedGate
 from holdfast.model.message import Message
-from holdfast.model.operation import Operation, Outcome, Plan, Preview, Result
+from holdfast.model.operation import ACTS_ON, Operation, Outcome, Plan, Preview, Result
 from holdfast.model.overview import Overview, Spooling
 from holdfast.model.rule import Signal
 from holdfast.model.search import Found, Predicate, Search, Total
@@ -320,6 +320,13 @@ class ScopedOperations:
         return await self._operations.undo(operation_id, **how)
 
     def _narrowed(self, plan: Plan) -> Plan:
+        """Return the plan within the account.
+
+        Raises:
+            InvalidInput: it asks for nothing; the account alone is no search either.
+        """
+        if plan.where == Predicate():
+            raise InvalidInput("q", "", f"a search, such as status:{ACTS_ON[plan.kind]}, or ids")
         return msgspec.structs.replace(plan, where=narrowed(plan.where, self._account))
 
 

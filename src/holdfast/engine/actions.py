@@ -142,6 +142,7 @@ class Actions:
     async def revoke(self, message_id: str, *, actor: str, reason: str) -> list[Delivery]:
         """Revoke the consent behind a message (S1.127): what still waits is not sent any more.
 
+        What was edited falls under the same consent.
         A send under way may still succeed, and then counts. Returns the message's deliveries.
 
         Raises:
@@ -157,6 +158,7 @@ class Actions:
             self._writer.note(note)
             await self._writer.flush()  # from here on nothing brings it back
             await self._skip_waiting(message_id, actor=actor, reason=reason)
+            await self._revoke_edited(message_id, actor=actor, reason=reason)
         finally:
             self.revoking.discard(message_id)
         return await self._of(of_message(message_id))
@@ -166,6 +168,15 @@ class Actions:
         reason = await consents.revoked(self._store, message_id)
         if reason is not None:
             await self._skip_waiting(message_id, actor="engine", reason=reason)
+            await self._revoke_edited(message_id, actor="engine", reason=reason)
+
+    async def _revoke_edited(self, message_id: str, *, actor: str, reason: str) -> None:
+        """Revoke for the messages that took the place of this one's deliveries."""
+        gone = await self._of(of_message(message_id, Choice("code", (Code.SUPERSEDED,))))
+        for parent in gone:
+            child = await self._store.get(parent.cause or "")
+            if child is not None and await consents.revoked(self._store, child.message_id) is None:
+                await self.revoke(child.message_id, actor=actor, reason=reason)
 
     async def _skip_waiting(self, message_id: str, *, actor: str, reason: str) -> None:
         waits = of_message(message_id, Choice("status", (Status.PENDING,)))

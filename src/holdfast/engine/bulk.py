@@ -11,6 +11,7 @@ from holdfast.engine import changes, consents
 from holdfast.engine.actions import Actions
 from holdfast.engine.loop import Loop
 from holdfast.engine.operations import (
+    FRAME,
     Member,
     Operations,
     account_of,
@@ -210,13 +211,17 @@ class Bulk(Loop):
             return operation, policy.Seen(operation.waiting, failing)
         results = await self._open(operation)
         found = await self._deliveries(results)
-        ended = [
-            msgspec.structs.replace(each, outcome=outcome, at=now)
+        known = [
+            (each, outcome)
             for each in results
             if (outcome := _outcome(found.get(each.delivery_id))) is not None
         ]
-        if ended:
-            operation, _ = await self._operations.write(operation, results=tuple(ended))
+        if known:
+            early = [outcome for each, outcome in known if each.at < operation.gate_at]
+            ended = [msgspec.structs.replace(each, outcome=o, at=now) for each, o in known]
+            operation, _ = await self._operations.write(
+                _apart(operation, early), results=tuple(ended)
+            )
         failing = sum(_fails(operation, each, found.get(each.delivery_id)) for each in results)
         self._looked[operation.id] = now, failing
         return operation, policy.Seen(operation.waiting, failing)
@@ -248,6 +253,8 @@ class Bulk(Loop):
         known = set(operation.sample)
         frame = await self._operations.frame(operation.plan)
         fresh = [each for each in frame if each.id not in known]
+        if not fresh:  # what the frame looked at is not of the selection: the walk knows what is
+            fresh, _ = await self._walk(operation, FRAME)
         chosen = set(policy.stratified(stratified(fresh), size))
         sample = [each for each in fresh if each.id in chosen]
         gated = msgspec.structs.replace(
@@ -418,6 +425,21 @@ def _fails(operation: Operation, result: Result, delivery: Delivery | None) -> b
     if delivery is None or result.at < operation.resumed_at:
         return False
     return delivery.status is Status.PENDING and delivery.attempt > 0
+
+
+def _apart(operation: Operation, early: Sequence[Outcome]) -> Operation:
+    """Return the operation with outcomes of what went before its canary kept from the gate."""
+    before = operation.before_gate
+    delivered, failed, ended = (
+        early.count(each) for each in (Outcome.DELIVERED, Outcome.FAILED, Outcome.ENDED)
+    )
+    before = msgspec.structs.replace(
+        before,
+        delivered=before.delivered + delivered,
+        failed=before.failed + failed,
+        ended=before.ended + ended,
+    )
+    return msgspec.structs.replace(operation, before_gate=before)
 
 
 def _outcome(delivery: Delivery | None) -> Outcome | None:

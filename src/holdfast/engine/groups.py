@@ -350,18 +350,21 @@ class Groups:
                 told = _told(present, after)
                 action = f"group_{verb}"
                 note = Note(now, actor, action, group_id, reason, told, present.account)
-                await self._write(present, after, note)
+                back = () if present.told else (_returned(present),)
+                await self._write(present, after, *back, note)
             except Conflict:
                 continue  # it came back, or somebody else was first: decide anew
+            if not present.told:
+                _log_return(present)
             log(LogEvent.ACTION, action=f"group_{verb}", subject=group_id, actor=actor)
             return after
         raise Conflict(f"group {group_id} keeps changing; try again")
 
-    async def _write(self, present: Group, after: Group, note: Note) -> None:
+    async def _write(self, present: Group, after: Group, *notes: Note) -> None:
         change = Change(present.revision, after)
         epoch, now = self._member.ownership.epoch, self._clock.now()
         # A caller who goes away must not leave half of what follows undone.
-        await asyncio.shield(self._store.commit(Batch(epoch, now, notes=(note,), group=change)))
+        await asyncio.shield(self._store.commit(Batch(epoch, now, notes=notes, group=change)))
         self._judgements.heed(after)
         self._tell(
             GroupWord(after.id, after.revision, after.account, after.stands(now), after.owner)
@@ -370,21 +373,12 @@ class Groups:
     async def notice(self) -> None:
         """Put on record which resolved groups came back."""
         for group in await self._store.returned():
-            why = f"seen again in a send that began after it was resolved by {group.changed_by}"
             after = msgspec.structs.replace(group, revision=group.revision + 1, told=True)
-            at = group.regressed_at
-            note = Note(at, "engine", "group_regress", group.id, why, account=group.account)
             try:
-                await self._write(group, after, note)
+                await self._write(group, after, _returned(group))
             except Conflict:
-                continue  # a person was first
-            log(
-                LogEvent.GROUP_REGRESSED,
-                logging.WARNING,
-                group=group.id,
-                recipient=group.recipient,
-                at=group.regressed_at,
-            )
+                continue  # a person was first, and has told of it
+            _log_return(group)
 
 
 class Returns(Loop):
@@ -430,6 +424,23 @@ def _uncounted(group: Group) -> Counted:
 def _check_not(group: Group, now: int, verb: str, status: GroupStatus) -> None:
     if group.stands(now) is status and group.status is status:
         raise Conflict(f"cannot {verb} a group that is {status}")
+
+
+def _returned(group: Group) -> Note:
+    """Return the audit line of a resolved group that came back."""
+    why = f"seen again in a send that began after it was resolved by {group.changed_by}"
+    at = group.regressed_at
+    return Note(at, "engine", "group_regress", group.id, why, account=group.account)
+
+
+def _log_return(group: Group) -> None:
+    log(
+        LogEvent.GROUP_REGRESSED,
+        logging.WARNING,
+        group=group.id,
+        recipient=group.recipient,
+        at=group.regressed_at,
+    )
 
 
 def _told(before: Group, after: Group) -> str:

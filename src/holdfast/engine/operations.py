@@ -200,7 +200,7 @@ class Operations:
         chosen = [name for name in names if _admits(plan.where, name)]
         for name in chosen[:LANES_MAX]:
             where = _of_lane(plan.where, name)
-            page = await self._views.find(Search(where, limit=FRAME))
+            page = await self._views.find(before(Search(where, limit=FRAME), plan.cut_off))
             found += [each for each in page.deliveries if selected(plan, each)]
         return found
 

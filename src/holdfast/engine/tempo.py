@@ -27,6 +27,9 @@ class Tempo:
 
     def succeeded(self, now: int) -> None:
         """Count a success."""
+        if now < self._at:  # the clock was set back: the time between is not known
+            self._from += now - self._at
+            self._at = now
         if now - self._from < HALF_LIFE_MS or not self._from:
             self._begin(now)
             return

@@ -114,7 +114,8 @@ def record(
         return breaker
     if ok and now - breaker.last_success_at >= _RESOLUTION_MS:
         breaker = replace(breaker, last_success_at=now)
-    if started_at < breaker.since or not settings.enabled or breaker.state is BreakerState.OPEN:
+    old = started_at < breaker.since <= now  # later than now: the clock was set back since
+    if old or not settings.enabled or breaker.state is BreakerState.OPEN:
         return breaker
     why: str | None = None
     if settings.mode == "cusum":
@@ -165,11 +166,11 @@ def _weighed(
 def _tested(
     breaker: Breaker, settings: BreakerSettings, now: int, *, trouble: float, confident: bool
 ) -> tuple[Breaker, str | None]:
-    """Take in a probe in cusum mode: too slow is neither well nor down."""
+    """Take in a probe in cusum mode: slow ones say less, but one that stays slow is not down."""
     if trouble == 1:
         return breaker, "the probe failed"
     if trouble > 0:
-        return breaker, None
+        return _probed(breaker, settings, now, needed=2 * settings.success_threshold), None
     return _probed(breaker, settings, now, needed=1 if confident else None), None
 
 
@@ -217,8 +218,8 @@ def rate(breaker: Breaker, settings: BreakerSettings) -> float | None:
     if breaker.state is not BreakerState.RECOVERY or settings.mode != "threshold":
         return None
     last = len(settings.ramp) - 1
-    share = settings.ramp[min(breaker.stage, last)] * 2.0 ** min(max(0, breaker.stage - last), 60)
-    return max(2.0 ** max(0, breaker.stage - last), share * breaker.rate_before)
+    grown = 2.0 ** min(max(0, breaker.stage - last), 60)  # a backlog of hours: no float overflows
+    return max(grown, settings.ramp[min(breaker.stage, last)] * grown * breaker.rate_before)
 
 
 def next_change(breaker: Breaker, settings: BreakerSettings) -> int | None:

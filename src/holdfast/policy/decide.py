@@ -447,7 +447,7 @@ def _stopped(
     if _blames_lane(delivery, outcome, policy, lane):
         return None  # what the lane holds costs no tries
     half_life = math.inf if stop.half_life is None else stop.half_life
-    left = value * 0.5 ** ((now - delivery.created_at) / 1000 / half_life)
+    left = value * 0.5 ** (max(0, now - delivery.created_at) / 1000 / half_life)
     age_ms = max(0, now - (delivery.first_attempt_at or now))
     cost = stop.attempt_cost
     if pays(lane.hazards, lane.permanent, age_ms, value=left, half_life_s=half_life, cost=cost):

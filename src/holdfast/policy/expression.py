@@ -23,8 +23,13 @@ TEXT_MAX: Final = 1000
 ERROR_MAX: Final = 200
 _PLACE: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNKNOWN: Final = re.compile(r"undeclared reference to '([^']*)'")
-_STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
-_NAME: Final = re.compile(r"\b[a-z_]\w*(?:\.\w+)?\b")
+_TEXTS: Final = re.compile(
+    r"//[^\n]*|\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"
+    r"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'",
+    re.DOTALL,
+)
+"""Comments and texts, whichever begins first."""
+_NAME: Final = re.compile(r"\b([a-z_]\w*)(?:\s*\.\s*(\w+))?")
 _KINDS: Final = {
     "int": cel.Type.INT,
     "double": cel.Type.DOUBLE,
@@ -91,8 +96,8 @@ def compiled(text: str, moment: Moment, payload: tuple[str, ...] = ()) -> Condit
     kind = program.return_type().name()
     if kind not in {"BOOL", "DYN"}:
         raise InvalidInput("when", text, f"an expression that gives true or false, not {kind}")
-    words = set(_NAME.findall(_STRING.sub('""', text)))
-    words |= {word.partition(".")[0] for word in words}
+    names = _NAME.findall(_TEXTS.sub(" ", text))
+    words = {f"{head}.{tail}" for head, tail in names} | {head for head, _ in names}
     return Condition(frozenset(words & known_at(moment).keys()), program)
 
 

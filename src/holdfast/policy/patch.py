@@ -16,6 +16,7 @@ DEPTH_MAX: Final = 100
 """Objects in objects that are looked into."""
 CHANGES_MAX: Final = 1_000
 """Most changes that are told."""
+_HIDDEN: Final = f'"{MASK}"'.encode()
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER: Final = msgspec.json.Encoder()
@@ -48,12 +49,15 @@ def unmasked(before: bytes, after: bytes) -> bytes:
     """Return `after` with the values of `before` where it has only the mask `***`.
 
     So that a payload which was shown masked can be sent back with the rest edited.
+
+    Raises:
+        InvalidInput: a list with masks has another length, so that nothing says whose they are.
     """
     return bytes(_unmasked(msgspec.Raw(before), msgspec.Raw(after), DEPTH_MAX))
 
 
 def _unmasked(before: msgspec.Raw, after: msgspec.Raw, depth: int) -> msgspec.Raw:
-    if bytes(after).strip() == f'"{MASK}"'.encode():
+    if bytes(after).strip() == _HIDDEN:
         return before
     kind = _kind(after)
     if kind != _kind(before) or kind not in "{[" or depth == 0:
@@ -67,6 +71,9 @@ def _unmasked(before: msgspec.Raw, after: msgspec.Raw, depth: int) -> msgspec.Ra
         return msgspec.Raw(_ENCODER.encode(kept))
     was, now = _LIST.decode(before), _LIST.decode(after)
     if len(was) != len(now):  # which item is which is not known
+        if _HIDDEN in bytes(after) and _HIDDEN not in bytes(before):
+            allowed = f"values, or a list of {len(was)} as before: which {MASK} is which is unknown"
+            raise InvalidInput("payload", MASK, allowed)
         return after
     items = [_unmasked(one, other, depth - 1) for one, other in zip(was, now, strict=True)]
     return msgspec.Raw(_ENCODER.encode(items))
@@ -83,7 +90,7 @@ def shown(payload: bytes, masked: bytes) -> bytes:
 def _shown(payload: msgspec.Raw, masked: msgspec.Raw, depth: int) -> msgspec.Raw:
     kind = _kind(masked)
     if kind not in "{[" or kind != _kind(payload) or depth == 0:
-        return masked if bytes(masked) == f'"{MASK}"'.encode() or depth == 0 else payload
+        return masked if bytes(masked) == _HIDDEN or depth == 0 else payload
     if kind == "{":
         own, other = _OBJECT.decode(payload), _OBJECT.decode(masked)
         kept = {name: _shown(own[name], value, depth - 1) for name, value in other.items()}

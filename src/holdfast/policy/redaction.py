@@ -8,7 +8,7 @@ Paths that lead nowhere do nothing.
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -20,35 +20,49 @@ SHORTEST: Final = 3
 SECRET_NAME: Final = re.compile(r"auth|key|token|secret|password|cookie|signature", re.IGNORECASE)
 SECRET_PART: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_~.=-]{16,}")
 """A part of a path that looks drawn, not written: hook addresses carry their secret there."""
+_JSON_GO: Final = re.compile("[&<>]")
+_JSON_NET: Final = re.compile("[\"&'+<>`]")
+"""What their writers of JSON escape besides what all do."""
+_MARKUP: Final = re.compile("[\"&'<>]")
+_QUOTES: Final = (
+    *(("'", '"'), ("'", "&quot;"), ("&apos;", "&quot;"), ("&#x27;", "&quot;")),
+    *(("&#39;", "&quot;"), ("&#39;", "&#34;"), ("&#039;", "&quot;")),
+)
+"""How quotes are written in HTML and XML."""
 _GONE: Final = object()
 
 _Tree = dict[str, "_Tree"]
 
 
 def mask_values(text: str, secrets: Iterable[str]) -> str:
-    """Replace every occurrence of the values, also JSON-escaped or percent-encoded.
+    """Replace every occurrence of the values, also escaped for JSON, HTML, XML or a URL.
 
     Case does not count; longer values go first. A value that is cut off by the end of the text
     is masked too: excerpts end anywhere.
     """
-    forms = {form.lower() for value in secrets for form in _forms(value)}
+    forms = {each for value in secrets for form in _forms(value) for each in _cases(form)}
     if not forms or not text:
         return text
     words = sorted(forms, key=lambda form: (-len(form), form))
     text = re.sub("|".join(map(re.escape, words)), MASK, text, flags=re.IGNORECASE)
-    cut = max(_cut(text.lower(), word) for word in words)
+    end = text.lower()
+    cut = max(_cut(end, word) for word in words)
     return text[: len(text) - cut] + MASK if cut else text
 
 
 def endpoint_secrets(endpoint: Endpoint) -> list[str]:
     """Return what of an endpoint no log, event or error may show, in every form it is sent in."""
     found = [*endpoint.secrets]
-    found += [value for name, value in endpoint.headers.items() if SECRET_NAME.search(name)]
+    for name, value in endpoint.headers.items():
+        if SECRET_NAME.search(name) or SECRET_PART.fullmatch(value):
+            found += _with_words(value)
     address = urlsplit(endpoint.url)
     query = parse_qsl(address.query)
     parts = address.path.split("/")
     found += [unquote(part) for part in parts if SECRET_PART.fullmatch(part)]
-    found += [value for name, value in query if SECRET_NAME.search(name)]
+    found += [
+        value for name, value in query if SECRET_NAME.search(name) or SECRET_PART.fullmatch(value)
+    ]
     match endpoint.auth:
         case BasicAuth(username=username, password=password):
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()
@@ -56,13 +70,20 @@ def endpoint_secrets(endpoint: Endpoint) -> list[str]:
         case BearerAuth(token=token):
             found.append(token)
         case HeaderAuth(value=value):
-            found.append(value)
+            found += _with_words(value)
     return found
+
+
+def _with_words(value: str) -> list[str]:
+    """Return a header's value, and what follows its scheme: `Bearer` is said or left out."""
+    return [value, *value.split()[1:]]
 
 
 def masked(payload: object, paths: tuple[str, ...]) -> object:
     """Return the payload with `***` at the paths; the argument is left as it is."""
-    return _edited(payload, paths, lambda _: MASK)
+    for path in paths:
+        payload = _masked(payload, path.split("."))
+    return payload
 
 
 def values_at(payload: object, paths: tuple[str, ...]) -> list[str]:
@@ -83,19 +104,38 @@ def strip(payload: object, strip: tuple[str, ...], keep: tuple[str, ...] | None)
 
     The argument is left as it is (S5.47).
     """
-    if keep is not None and isinstance(payload, dict | list):
-        tree = _tree([path.split(".") for path in keep])
-        payload = _kept(payload, tree) if tree else type(payload)()
-    return _edited(payload, strip, lambda _: _GONE)
+    if not isinstance(payload, dict | list):
+        return payload
+    tree = _tree([path.split(".") for path in keep or ()])
+    if keep is not None and not tree:
+        return type(payload)()
+    return _kept(payload, tree, [path.split(".") for path in strip])
 
 
 def _forms(value: str) -> Iterator[str]:
     if len(value) >= SHORTEST:
         yield value
-        yield json.dumps(value)[1:-1]
-        yield json.dumps(value, ensure_ascii=False)[1:-1]
         yield quote(value, safe="")
         yield quote_plus(value)
+        for text in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+            yield text
+            yield text.replace("/", "\\/")  # PHP
+            yield _JSON_GO.sub(_unit, text)
+            yield _JSON_NET.sub(_unit, text.replace('\\"', '"'))
+        if _MARKUP.search(value):
+            text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            for single, double in _QUOTES:
+                yield text.replace("'", single).replace('"', double)
+
+
+def _unit(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _cases(form: str) -> tuple[str, ...]:
+    """Return what finds a form in any case; a dotted capital I has no small form of its length."""
+    small = form.lower()
+    return (small,) if len(small) == len(form) else (small, form)
 
 
 def _cut(text: str, word: str) -> int:
@@ -154,29 +194,27 @@ def _scalars(node: object) -> Iterator[str]:
                 yield text
 
 
-def _edited(node: object, paths: tuple[str, ...], edit: Callable[[object], object]) -> object:
-    for path in paths:
-        edited = _edit(node, path.split("."), edit)
-        node = node if edited is _GONE else edited
-    return node
-
-
-def _edit(node: object, path: list[str], edit: Callable[[object], object]) -> object:
-    """Rebuild the containers along a path with its ends edited; `_GONE` ends are left out."""
+def _masked(node: object, path: list[str]) -> object:
+    """Rebuild the containers along a path with its ends masked."""
     if not path:
-        return edit(node)
+        return MASK
     if isinstance(node, list) and _implicit(node, path[0]):
-        return [_edit(item, path, edit) if isinstance(item, dict) else item for item in node]
+        return [_masked(item, path) if isinstance(item, dict) else item for item in node]
     keys = set(_keys(node, path[0]))
-    if not keys:
-        return node
     if isinstance(node, dict):
-        pairs = ((k, _edit(v, path[1:], edit) if k in keys else v) for k, v in node.items())
-        return {key: value for key, value in pairs if value is not _GONE}
+        return {k: _masked(v, path[1:]) if k in keys else v for k, v in node.items()}
     if isinstance(node, list):
-        items = (_edit(v, path[1:], edit) if i in keys else v for i, v in enumerate(node))
-        return [item for item in items if item is not _GONE]
+        return [_masked(v, path[1:]) if i in keys else v for i, v in enumerate(node)]
     return node
+
+
+def _below(paths: list[list[str]], key: str | int) -> list[list[str]]:
+    """Return what is left of the paths that go on at a key, or at an item."""
+    return [
+        rest
+        for head, *rest in paths
+        if head in {"*", key} or (isinstance(key, int) and _is_index(head) and int(head) == key)
+    ]
 
 
 def _tree(paths: list[list[str]]) -> _Tree:
@@ -187,30 +225,41 @@ def _tree(paths: list[list[str]]) -> _Tree:
     return {head: {} if [] in rests else _tree(rests) for head, rests in groups.items()}
 
 
-def _kept(node: object, tree: _Tree) -> object:
-    if not tree:
+def _kept(node: object, tree: _Tree, gone: list[list[str]]) -> object:
+    """Rebuild a container with what the tree names, without what the paths name.
+
+    Both at once, and all paths at once: an item that goes would move the others.
+    """
+    if [] in gone:
+        return _GONE
+    if not tree and not gone:
         return node
     if isinstance(node, dict):
-        pairs = ((key, _branch(value, key, tree)) for key, value in node.items())
+        pairs = ((key, _branch(value, key, tree, _below(gone, key))) for key, value in node.items())
         return {key: value for key, value in pairs if value is not _GONE}
     if isinstance(node, list):
-        items = [_item(value, index, tree) for index, value in enumerate(node)]
+        items = [_item(value, index, tree, gone) for index, value in enumerate(node)]
         return [item for item in items if item is not _GONE]
-    return _GONE
+    return _GONE if tree else node
 
 
-def _branch(value: object, key: str, tree: _Tree) -> object:
+def _branch(value: object, key: str, tree: _Tree, gone: list[list[str]]) -> object:
+    if not tree:
+        return _kept(value, tree, gone)
     own, star = tree.get(key), tree.get("*")
     if own is None or star is None:
         both = star if own is None else own
     else:
         both = {**star, **own} if own and star else {}
-    return _GONE if both is None else _kept(value, both)
+    return _GONE if both is None else _kept(value, both, gone)
 
 
-def _item(value: object, index: int, tree: _Tree) -> object:
-    found = _branch(value, str(index), tree)
-    if found is _GONE and isinstance(value, dict):
+def _item(value: object, index: int, tree: _Tree, gone: list[list[str]]) -> object:
+    below = _below(gone, index)
+    if isinstance(value, dict):
+        below += [path for path in gone if path[0] != "*" and not _is_index(path[0])]
+    found = _branch(value, str(index), tree, below)
+    if found is _GONE and [] not in below and isinstance(value, dict):
         names = {name: sub for name, sub in tree.items() if name != "*" and not _is_index(name)}
-        return _kept(value, names) if names else _GONE
+        return _kept(value, names, below) if names else _GONE
     return found

@@ -83,3 +83,9 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError:
         assert refusal(text, allow_private=True) == "not an IP address"
+
+
+def test_translated_addresses_are_judged() -> None:
+    """IPv4-translated (RFC 2765) carries an IPv4 address like the others."""
+    assert refusal("::ffff:0:127.0.0.1", allow_private=False) == "loopback"
+    assert refusal("::ffff:0:8.8.8.8", allow_private=False) is None

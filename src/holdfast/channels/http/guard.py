@@ -60,8 +60,8 @@ _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
 def refusal(address: str, *, allow_private: bool) -> str | None:
     """Return why this address must not be reached, or None when it may.
 
-    IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64, ISATAP) are judged as well:
-    the machine or a translator near it may unwrap them.
+    IPv4 addresses inside IPv6 ones (mapped, compatible, translated, 6to4, NAT64, ISATAP) are judged
+    as well: the machine or a translator near it may unwrap them.
 
     Args:
         address: an IP address; a zone (`%eth0`) is ignored.
@@ -93,6 +93,8 @@ def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
     found = []
     low = number & 0xFFFF_FFFF
     if number >> 32 == 0xFFFF or (number >> 32 == 0 and low > 1):  # mapped; compatible
+        found.append(low)
+    if number >> 32 == 0xFFFF_0000:  # translated, ::ffff:0:0:0/96 (RFC 2765)
         found.append(low)
     if number >> 32 == 0x0064_FF9B << 64:  # NAT64, 64:ff9b::/96
         found.append(low)

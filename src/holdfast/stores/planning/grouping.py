@@ -37,10 +37,11 @@ class Ending(NamedTuple):
 def ending(verb: Verb, after: Delivery) -> Ending | None:
     """Return what a change tells of the failures of a delivery, None: nothing.
 
-    It recovers by another try of its generation: what a person sent again may have been mended.
+    It recovers by another try. What a person sent again counts as neither: it may have been mended,
+    and one that is sent again and again would count again and again.
     """
     recovered = verb is Verb.SUCCEED and after.attempt > 1
-    if after.fingerprint is None or not (recovered or verb is Verb.DIE):
+    if after.fingerprint is None or after.generation or not (recovered or verb is Verb.DIE):
         return None
     return Ending(after.fingerprint, after.ended_at, recovered)
 
