@@ -15,7 +15,8 @@ import msgspec
 
 from holdfast.clock import Clock
 from holdfast.engine.loop import Loop
-from holdfast.engine.writer import OnAccepted, Writer
+from holdfast.engine.round import OnAccepted
+from holdfast.engine.writer import Writer
 from holdfast.errors import HoldfastError, StoreAway, StoreError, StoreFull
 from holdfast.model.delivery import Delivery, Status
 from holdfast.model.message import NEVER, Message

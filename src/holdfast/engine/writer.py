@@ -11,11 +11,11 @@ from typing import Final
 
 from holdfast.clock import Clock
 from holdfast.engine import journal
-from holdfast.errors import HoldfastError, StoreAway, StoreError, StoreFull, StoreLost
+from holdfast.engine.round import OnAccepted, OnApplied, Round
+from holdfast.errors import StoreAway, StoreError, StoreFull, StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.store import (
     Accept,
-    Accepted,
     Applied,
     Batch,
     Committed,
@@ -31,9 +31,6 @@ BATCH_MAX: Final = 2_000
 HOUR_MS: Final = 3_600_000
 RETRY_MS: Final = 500
 """Pause before refused settlements are written again."""
-
-OnApplied = Callable[[Applied], None]
-OnAccepted = Callable[[Accepted | HoldfastError], None]
 
 
 class Writer:
@@ -61,15 +58,7 @@ class Writer:
         self._epoch = epoch
         self._on_lost = on_lost
         self._on_commit = on_commit
-        self._accepts: list[tuple[Accept, OnAccepted]] = []
-        self._transitions: list[tuple[Transition, OnApplied]] = []
-        self._lanes: dict[str, LaneState] = {}
-        self._landed: list[Callable[[], None]] = []
-        """Who wants to know that the queued lanes are on disk."""
-        self._notes: list[Note] = []
-        self._lane_notes: list[Note] = []
-        """Audit lines of what the queued lanes say: without them they are not true."""
-        self._snapshots: dict[str, Snapshot] = {}
+        self._queue = Round()
         self._written: set[str] = set()
         self._hour = -1
         self._wake = asyncio.Event()
@@ -88,8 +77,6 @@ class Writer:
         self._resting = asyncio.Event()
         self._resting.set()
         """No commit is under way."""
-        self._released: dict[str, bool] = {}
-        """Lanes of those queued that are given away; True: another worker should take them."""
         self.full = False
         """The store has no room: settlements wait, nothing new is sent."""
         self.away = False
@@ -102,7 +89,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Return how many accepts are queued."""
-        return len(self._accepts)
+        return len(self._queue.accepts)
 
     @property
     def ended(self) -> bool:
@@ -133,7 +120,7 @@ class Writer:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        return not self._transitions and not self._lanes
+        return not self._queue.transitions and not self._queue.aside.lanes
 
     async def flush(self) -> None:
         """Return when everything queued so far is written.
@@ -142,7 +129,7 @@ class Writer:
             StoreError: the writer ended before that.
         """
         await self._idle.wait()
-        if self._stopping and (self._lanes or self._notes):
+        if self._stopping and self._queue.aside:
             raise StoreError("Holdfast is stopping, and the store refuses to write")
         self._check_open()
 
@@ -157,7 +144,7 @@ class Writer:
             StoreError: the writer has ended.
         """
         self._check_open()
-        self._accepts.append((accept, done))
+        self._queue.accepts.append((accept, done))
         self._stir()
 
     def give_up(self, error: StoreAway) -> None:
@@ -165,13 +152,14 @@ class Writer:
         if not self.away:
             self._complain(error)
         self.away = True
-        waiting, self._under_way, self._accepts = (*self._under_way, *self._accepts), [], []
+        waiting = (*self._under_way, *self._queue.accepts)
+        self._under_way, self._queue.accepts = [], []
         for _, done in waiting:
             done(error)
 
     def apply(self, transition: Transition, done: OnApplied) -> None:
         """Queue a change of a delivery; `done` gets the answer after the commit."""
-        self._transitions.append((transition, done))
+        self._queue.transitions.append((transition, done))
         self._stir()
 
     async def change(self, transition: Transition) -> Applied:
@@ -202,15 +190,16 @@ class Writer:
 
         A worker that loses its place before that drops all three.
         """
-        self._lanes[state.recipient] = state
-        self._lane_notes += notes
+        aside = self._queue.aside
+        aside.lanes[state.recipient] = state
+        aside.lane_notes += notes
         if landed is not None:
-            self._landed.append(landed)
+            aside.landed.append(landed)
         self._stir()
 
     def release_lane(self, state: LaneState, landed: Callable[[], None], *, offered: bool) -> None:
         """Queue a lane's last state, which makes it free; `offered`: another should take it."""
-        self._released[state.recipient] = offered
+        self._queue.aside.released[state.recipient] = offered
         self.save_lane(state, landed)
 
     def lose(self) -> None:
@@ -223,11 +212,7 @@ class Writer:
         self._disown()
 
     def _disown(self) -> None:
-        self._transitions = [(each.late(), done) for each, done in self._transitions]
-        self._lanes.clear()
-        self._lane_notes.clear()
-        self._released.clear()
-        self._landed.clear()
+        self._queue.disown()
 
     async def adopt(self, epoch: int) -> None:
         """Go on writing under a new epoch, once the last commit under the old one has ended."""
@@ -242,13 +227,13 @@ class Writer:
 
     def note(self, note: Note) -> None:
         """Queue an audit line."""
-        self._notes.append(note)
+        self._queue.aside.notes.append(note)
         self._stir()
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Queue a value that events refer to; each is written once."""
-        if snapshot.id not in self._written and snapshot.id not in self._snapshots:
-            self._snapshots[snapshot.id] = snapshot
+        if snapshot.id not in self._written:
+            self._queue.snapshots.setdefault(snapshot.id, snapshot)
 
     def _stir(self) -> None:
         if self._ended is None:  # else nobody would ever set it again: `stop` and `flush` hang
@@ -260,7 +245,7 @@ class Writer:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._accepts or self._transitions or self._lanes or self._notes:
+                while self._queue:
                     await self._has_epoch()
                     written = await self._next_round()
                     if self._stopping and not written:
@@ -301,7 +286,7 @@ class Writer:
         """Tell everybody who waits that nothing is written any more."""
         if self._ended is None:
             self._ended = error
-            accepts, self._accepts = self._accepts, []
+            accepts, self._queue.accepts = self._queue.accepts, []
             for _, done in accepts:
                 done(error)
             for answer in tuple(self._asking):
@@ -310,67 +295,40 @@ class Writer:
         self._idle.set()
 
     async def _round(self) -> bool:
-        """Take what is queued and commit it; put back what could not be written.
+        """Take what is queued and write it; put back what could not be written.
 
         Tells whether all of it is written.
         """
-        accepts = self._accepts[:BATCH_MAX]
-        del self._accepts[:BATCH_MAX]
-        self._under_way = accepts
-        transitions = self._transitions[:BATCH_MAX]
-        del self._transitions[:BATCH_MAX]
-        lanes, self._lanes = self._lanes, {}
-        landed, self._landed = self._landed, []
-        released, self._released = self._released, {}
-        notes, self._notes = self._notes, []
-        lane_notes, self._lane_notes = self._lane_notes, []
-        snapshots, self._snapshots = self._snapshots, {}
-        now = self._clock.now()
-        self._remember(snapshots, now)
-        batch = Batch(
-            self._epoch,
-            now,
-            tuple(accept for accept, _ in accepts),
-            tuple(transition for transition, _ in transitions),
-            tuple(lanes.values()),
-            tuple(snapshots.values()),
-            (*notes, *lane_notes),
-            frozenset(released),
-            frozenset(name for name, offered in released.items() if offered),
-        )
+        taken = self._queue.take(BATCH_MAX)
+        self._under_way = taken.accepts
         try:
-            committed = await self._commit(batch)
-        except StoreLost:
-            self._put_back(accepts, transitions, notes)
-            self._written.difference_update(snapshots)
-            self._snapshots = snapshots | self._snapshots
+            written = await self._write(taken)
+        except BaseException:  # who waits for it gets an answer from the next epoch, or the end
+            self._queue.put_back(taken)
             raise
-        except StoreError as error:
-            self._released = released | self._released
-            self._snapshots = snapshots | self._snapshots
-            self._written.difference_update(snapshots)
-            self._lanes = lanes | self._lanes
-            self._landed = landed + self._landed
-            self._notes = notes + self._notes
-            self._lane_notes = lane_notes + self._lane_notes
-            if isinstance(error, StoreAway):
-                return await self._later(accepts, transitions, error)
-            return await self._singly(accepts, transitions, error)
-        _deliver(accepts, transitions, committed)
-        for tell in landed:
-            tell()
+        if not written:
+            self._queue.put_back(taken)
         self._on_commit()
-        return True
+        if not (written or self._stopping):
+            await self._clock.pause(RETRY_MS)
+        return written
 
-    def _put_back(
-        self,
-        accepts: list[tuple[Accept, OnAccepted]],
-        transitions: list[tuple[Transition, OnApplied]],
-        notes: list[Note],
-    ) -> None:
-        self._accepts = accepts + self._accepts
-        self._transitions = transitions + self._transitions
-        self._notes = notes + self._notes
+    async def _write(self, taken: Round) -> bool:
+        """Commit a round; tell whether all of it is written, else the rest is still in it."""
+        now = self._clock.now()
+        self._remember(taken.snapshots, now)
+        try:
+            committed = await self._commit(taken.batch(self._epoch, now))
+        except StoreError as error:
+            self._written.difference_update(taken.snapshots)
+            if isinstance(error, StoreLost):
+                raise
+            self._complain(error)
+            if isinstance(error, StoreAway):
+                return self._later(taken, error)
+            return await self._singly(taken, error)
+        taken.answer(committed)
+        return True
 
     def _remember(self, snapshots: dict[str, Snapshot], now: int) -> None:
         """Note what is written; anew every hour, as retention may remove what is long unused."""
@@ -394,89 +352,62 @@ class Writer:
             log(LogEvent.STORE_RECOVERED)
         return committed
 
-    async def _later(
-        self,
-        accepts: list[tuple[Accept, OnAccepted]],
-        transitions: list[tuple[Transition, OnApplied]],
-        cause: StoreAway,
-    ) -> bool:
+    def _later(self, taken: Round, cause: StoreAway) -> bool:
         """Keep the settlements and refuse the accepts: no member is to blame."""
-        self._complain(cause)
         self.away = True
-        self._transitions = transitions + self._transitions
+        accepts, taken.accepts = taken.accepts, []
         for _, answer in accepts:
             answer(cause)
-        self._on_commit()
-        if not self._stopping:
-            await self._clock.pause(RETRY_MS)
         return False
 
-    async def _singly(
-        self,
-        accepts: list[tuple[Accept, OnAccepted]],
-        transitions: list[tuple[Transition, OnApplied]],
-        cause: StoreError,
-    ) -> bool:
+    async def _singly(self, taken: Round, cause: StoreError) -> bool:
         """Write settlements one by one, then accepts; keep the settlements that still fail."""
-        self._complain(cause)
-        kept: list[tuple[Transition, OnApplied]] = []
-        try:
-            await self._each_transition(transitions, kept)
-            await self._each_accept(accepts, cause)
-        except StoreLost:
-            self._put_back(accepts, kept + transitions, [])
-            raise
-        self._transitions = kept + self._transitions
-        self._on_commit()
-        left = bool(kept or self._lanes or self._notes)
-        if left and not self._stopping:
-            await self._clock.pause(RETRY_MS)
-        return not left
+        await self._each_transition(taken)
+        await self._each_accept(taken, cause)
+        return not (taken.transitions or taken.aside)
 
-    async def _each_transition(
-        self,
-        transitions: list[tuple[Transition, OnApplied]],
-        kept: list[tuple[Transition, OnApplied]],
-    ) -> None:
-        """Write and take away the transitions one by one; `kept` gets those that still fail."""
-        while transitions:
-            transition, done = transitions[0]
+    async def _each_transition(self, taken: Round) -> None:
+        """Write and take away the transitions one by one; those that still fail stay."""
+        failed = 0
+        while failed < len(taken.transitions):
+            transition, done = taken.transitions[failed]
             try:
-                committed = await self._commit(self._one(transition=transition))
+                committed = await self._commit(self._alone(taken, transitions=(transition,)))
                 done(committed.transitions[0])
             except StoreLost:
                 raise
             except StoreError as error:
                 self._complain(error)
-                kept.append(transitions[0])
-            del transitions[0]
+                failed += 1
+            else:
+                del taken.transitions[failed]
 
-    async def _each_accept(
-        self, accepts: list[tuple[Accept, OnAccepted]], cause: StoreError
-    ) -> None:
+    async def _each_accept(self, taken: Round, cause: StoreError) -> None:
         """Write and take away the accepts one by one."""
-        while accepts:
-            accept, answer = accepts[0]
+        while taken.accepts:
+            accept, answer = taken.accepts[0]
             try:
                 if self.full:
                     raise StoreFull(str(cause))  # the same way out for all
-                committed = await self._commit(self._one(accept=accept))
+                committed = await self._commit(self._alone(taken, accepts=(accept,)))
                 answer(committed.accepts[0])
             except StoreLost:
                 raise
             except StoreError as error:
                 self._complain(error)
                 answer(error)
-            del accepts[0]
+            del taken.accepts[0]
 
-    def _one(self, *, accept: Accept | None = None, transition: Transition | None = None) -> Batch:
-        return Batch(
-            self._epoch,
-            self._clock.now(),
-            (accept,) if accept else (),
-            (transition,) if transition else (),
-            snapshots=tuple(self._snapshots.values()),
-        )
+    def _alone(
+        self,
+        taken: Round,
+        *,
+        accepts: tuple[Accept, ...] = (),
+        transitions: tuple[Transition, ...] = (),
+    ) -> Batch:
+        """Return the batch of one member."""
+        snapshots = tuple(taken.snapshots.values())
+        return Batch(self._epoch, self._clock.now(), accepts, transitions, snapshots=snapshots)
 
     def _complain(self, error: StoreError) -> None:
         if isinstance(error, StoreFull):
@@ -485,14 +416,3 @@ class Writer:
             self.full = True
         else:
             log(LogEvent.STORE_ERROR, logging.ERROR, error=str(error))
-
-
-def _deliver(
-    accepts: list[tuple[Accept, OnAccepted]],
-    transitions: list[tuple[Transition, OnApplied]],
-    committed: Committed,
-) -> None:
-    for (_, done), applied in zip(transitions, committed.transitions, strict=True):
-        done(applied)
-    for (_, answer), accepted in zip(accepts, committed.accepts, strict=True):
-        answer(accepted)
