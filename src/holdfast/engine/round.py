@@ -1,10 +1,11 @@
 """What waits for the writer's next commit, and what of it a commit takes."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, StoreError
 from holdfast.model.lane import LaneState
 from holdfast.store import Accept, Accepted, Applied, Batch, Committed, Note, Snapshot, Transition
 
@@ -13,7 +14,7 @@ OnAccepted = Callable[[Accepted | HoldfastError], None]
 
 
 class Aside(msgspec.Struct):
-    """Lanes and audit lines; all that is queued of them goes into one commit.
+    """Lanes and audit lines, and who waits for them; all of it goes into one commit.
 
     Attributes:
         lanes: states by recipient; a newer one replaces one that waits.
@@ -21,6 +22,7 @@ class Aside(msgspec.Struct):
         lane_notes: audit lines of what `lanes` say: without them they are not true.
         landed: who wants to know that `lanes` are on disk.
         notes: audit lines.
+        flushing: who waits until all of this is on disk, whatever is queued behind it.
     """
 
     lanes: dict[str, LaneState] = msgspec.field(default_factory=dict)
@@ -28,6 +30,7 @@ class Aside(msgspec.Struct):
     lane_notes: list[Note] = msgspec.field(default_factory=list)
     landed: list[Callable[[], None]] = msgspec.field(default_factory=list)
     notes: list[Note] = msgspec.field(default_factory=list)
+    flushing: list[asyncio.Future[None]] = msgspec.field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.lanes or self.notes)
@@ -39,6 +42,7 @@ class Aside(msgspec.Struct):
         self.lane_notes = taken.lane_notes + self.lane_notes
         self.landed = taken.landed + self.landed
         self.notes = taken.notes + self.notes
+        self.flushing = taken.flushing + self.flushing
 
     def disown(self) -> None:
         """Drop what only the owner of the lanes may say."""
@@ -51,6 +55,18 @@ class Aside(msgspec.Struct):
         """Tell everybody who waits that it is on disk."""
         for tell in self.landed:
             tell()
+        self.flushed()
+
+    def flushed(self, error: StoreError | None = None) -> None:
+        """Let those go who wait for audit lines and lanes."""
+        waiting, self.flushing = self.flushing, []
+        for each in waiting:
+            if each.done():
+                continue
+            if error is None:
+                each.set_result(None)
+            else:
+                each.set_exception(error)
 
 
 class Round(msgspec.Struct):
@@ -72,13 +88,25 @@ class Round(msgspec.Struct):
         return bool(self.accepts or self.transitions or self.aside)
 
     def take(self, most: int) -> "Round":
-        """Take so many accepts and transitions at most, and the rest of it."""
+        """Take so many accepts and transitions at most, and the rest of it where that may go."""
         taken = Round(self.accepts[:most], self.transitions[:most], self.snapshots)
         del self.accepts[:most]
         del self.transitions[:most]
         self.snapshots = {}
-        taken.aside, self.aside = self.aside, Aside()
+        if self.aside_may_go:
+            taken.aside, self.aside = self.aside, Aside()
         return taken
+
+    @property
+    def aside_may_go(self) -> bool:
+        """Tell whether no settlement of a released lane is left.
+
+        A lane goes with the last of its settlements: the next owner believes what is on disk.
+        """
+        if not (self.aside.released and self.transitions):
+            return True
+        left = {transition.after.recipient for transition, _ in self.transitions}
+        return left.isdisjoint(self.aside.released)
 
     def put_back(self, taken: "Round") -> None:
         """Queue again, before the rest, what was taken and not written."""

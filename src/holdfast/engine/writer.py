@@ -11,7 +11,7 @@ from typing import Final
 
 from holdfast.clock import Clock
 from holdfast.engine import journal
-from holdfast.engine.round import OnAccepted, OnApplied, Round
+from holdfast.engine.round import Aside, OnAccepted, OnApplied, Round
 from holdfast.errors import StoreAway, StoreError, StoreFull, StoreLost
 from holdfast.model.lane import LaneState
 from holdfast.store import (
@@ -123,15 +123,18 @@ class Writer:
         return not self._queue.transitions and not self._queue.aside.lanes
 
     async def flush(self) -> None:
-        """Return when everything queued so far is written.
+        """Return when the lanes and audit lines queued so far are written.
+
+        Not when nothing is queued any more: under load that may never be.
 
         Raises:
             StoreError: the writer ended before that.
         """
-        await self._idle.wait()
-        if self._stopping and self._queue.aside:
-            raise StoreError("Holdfast is stopping, and the store refuses to write")
         self._check_open()
+        if not self.idle:
+            written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._queue.aside.flushing.append(written)
+            await written
 
     def _check_open(self) -> None:
         if self._ended is not None:
@@ -248,9 +251,11 @@ class Writer:
                 while self._queue:
                     await self._has_epoch()
                     written = await self._next_round()
-                    if self._stopping and not written:
-                        return  # what the store refuses now stays unsettled
+                    if self._stopping and not written:  # what is left stays unsettled
+                        self._end(StoreError("Holdfast is stopping, and the store does not write"))
+                        return
                 self._idle.set()
+                self._queue.aside.flushed()
         except StoreLost as error:
             self._end(error)
             self._on_lost(self._epoch)
@@ -292,6 +297,7 @@ class Writer:
             for answer in tuple(self._asking):
                 if not answer.done():
                     answer.set_exception(error)
+            self._queue.aside.flushed(error)
         self._idle.set()
 
     async def _round(self) -> bool:
@@ -361,10 +367,30 @@ class Writer:
         return False
 
     async def _singly(self, taken: Round, cause: StoreError) -> bool:
-        """Write settlements one by one, then accepts; keep the settlements that still fail."""
+        """Write settlements one by one, then accepts, then the rest; keep what still fails."""
         await self._each_transition(taken)
         await self._each_accept(taken, cause)
-        return not (taken.transitions or taken.aside)
+        return await self._aside(taken) and not taken.transitions
+
+    async def _aside(self, taken: Round) -> bool:
+        """Write lanes and audit lines alone; tell whether the store took them.
+
+        A pause must not wait for a settlement that the store may never take.
+        """
+        alone = Round(aside=taken.aside)
+        if not taken.aside_may_go:
+            return False
+        try:
+            if alone:
+                await self._commit(alone.batch(self._epoch, self._clock.now()))
+        except StoreLost:
+            raise
+        except StoreError as error:
+            self._complain(error)
+            return False
+        alone.aside.written()
+        taken.aside = Aside()
+        return True
 
     async def _each_transition(self, taken: Round) -> None:
         """Write and take away the transitions one by one; those that still fail stay."""
