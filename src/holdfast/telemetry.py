@@ -61,7 +61,7 @@ class LogEvent(StrEnum):
     STORE_ERROR = "store_error"
     """A commit failed and is tried again (error)."""
     LOOP_ERROR = "loop_error"
-    """A background loop failed and is started again (loop, error)."""
+    """A background loop failed (loop, error); all but the writer, whose process ends, go on."""
     GROUP_REGRESSED = "group_regressed"
     """A failure group that was resolved was seen again (group, recipient, at)."""
     ACTION = "action"

@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.engine.round import Round
 from holdfast.errors import StoreError
-from holdfast.model.delivery import Delivery, Verb
+from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.lane import LaneState
-from holdfast.store import Batch, Committed, Note, Transition
+from holdfast.model.submission import Receipt, Submission
+from holdfast.store import Applied, Batch, Committed, Note, Transition
 from holdfast.stores.sqlite import SqliteStore
+from holdfast.testing.channel import always
 from holdfast.testing.clock import START, VirtualClock, run
 from holdfast.testing.rig import Rig, catalog, recipient, running
 
@@ -188,3 +191,49 @@ def test_settlements_of_other_lanes_keep_no_lane() -> None:
     first = queue.take(1).batch(1, START)
     assert first.released == {"acme"}
     assert not first.offered
+
+
+def test_a_message_that_no_row_can_hold_is_refused_alone() -> None:
+    """Its neighbours in the commit are accepted, and the writer goes on."""
+    rig = Rig(catalog(recipient()))
+
+    async def main() -> None:
+        async with running(rig):
+            body = msgspec.Raw(b"{}")
+            keys = ("before", "\ud800", "after")  # half of a pair: no UTF-8 says it
+            asked = [Submission(payload=body, key=key) for key in keys]
+            before, bad, after = await rig.engine.intake.accept("leads", asked)
+            assert isinstance(before, Receipt)
+            assert isinstance(after, Receipt)
+            assert isinstance(bad, StoreError)
+            await rig.wait(1)
+            assert len(await rig.deliveries(Status.DELIVERED)) == 2
+            assert rig.engine.ready
+
+    run(main(), rig.clock)
+
+
+def test_a_bug_in_an_answer_ends_the_process() -> None:
+    """Who waits is told, nothing more is sent, and the reason is the true one."""
+    rig = Rig(catalog(recipient(concurrency=1)), always(200, takes_ms=1_000))
+    at_desk(rig)
+
+    def bug(_: Applied) -> None:
+        raise ValueError("a bug")
+
+    async def main() -> None:
+        async with running(rig):
+            await rig.send(count=3)
+            engine = rig.engine
+            engine.writer.apply(change("acme"), bug)
+            asked = [rig.send(), engine.writer.flush()]
+            async with asyncio.timeout(1):
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert [type(each) for each in answers] == [StoreError, StoreError]
+            assert engine.lost.is_set()
+            assert not engine.ready
+            assert str(engine.why_lost).endswith("nothing is written any more: ValueError: a bug")
+            await rig.wait(10)
+            assert len(rig.channel.sent) == 1
+
+    run(main(), rig.clock)

@@ -9,7 +9,6 @@ from holdfast.api.door import Api, Metrics
 from holdfast.api.server import serve
 from holdfast.app import App, Start, calm_collector
 from holdfast.config import Config
-from holdfast.errors import StoreLost
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -41,6 +40,7 @@ async def run(
             approved.
         StoreBusy: another process has the data folder.
         StoreLost: another process took over; this one has stopped.
+        StoreError: it cannot write any more, and has stopped.
         VaultError: keys are missing or wrong.
     """
     app = await App.open(config, start=start)
@@ -69,8 +69,8 @@ async def run(
             engine.broadcast.close()  # who listens would keep the server from ending
     finally:
         await app.stop()
-    if engine.lost.is_set():
-        raise StoreLost("another process took the store over; this one has stopped")
+    if engine.why_lost is not None:
+        raise engine.why_lost
 
 
 async def _first(*events: asyncio.Event) -> None:

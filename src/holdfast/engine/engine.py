@@ -33,7 +33,7 @@ from holdfast.engine.spooler import Spooler
 from holdfast.engine.trend import Trend
 from holdfast.engine.wakeups import Wakeups
 from holdfast.engine.writer import Writer
-from holdfast.errors import StoreError
+from holdfast.errors import StoreError, StoreLost
 from holdfast.model.flow import Catalog
 from holdfast.model.message import NEVER
 from holdfast.model.worker import UNNAMED, Hint, Load, Ownership, Worker
@@ -97,7 +97,9 @@ class Engine:
         self.counts: dict[str, Counts] = {}
         """Deliveries by recipient and fate, at most a second old."""
         self.lost = asyncio.Event()
-        """Set when another process became the owner of everything: this one must end."""
+        """Set when this process must end: it writes nothing any more."""
+        self.why_lost: StoreError | None = None
+        """Why it must end; None: it need not."""
         self._channels = channels
         self._probe = probe
         self._ages = ages
@@ -199,6 +201,7 @@ class Engine:
             self.clock,
             self.ownership.epoch,
             on_lost=self._on_lost,
+            on_dead=self._must_end,
             on_commit=self._pump,
         )
         self.dispatcher = self.dispatcher_type(
@@ -358,7 +361,13 @@ class Engine:
         if self.ownership.shared:
             self.membership.lost(epoch)
         else:
-            self.lost.set()
+            self._must_end(StoreLost("another process took the store over; this one has stopped"))
+
+    def _must_end(self, why: StoreError) -> None:
+        """Send nothing more, as nothing can be settled, and tell who runs this process."""
+        self.dispatcher.held = Gate.SHUTDOWN
+        self.why_lost = why
+        self.lost.set()
 
     async def _release(self) -> None:
         try:

@@ -41,6 +41,7 @@ class Writer:
         clock: time of the batches.
         epoch: of this owner; a later owner makes every commit fail.
         on_lost: called with the epoch when this worker is not on the list any more.
+        on_dead: called with the reason when a bug has ended it: nothing is written any more.
         on_commit: called after the answers of a commit were given.
     """
 
@@ -51,12 +52,14 @@ class Writer:
         epoch: int,
         *,
         on_lost: Callable[[int], None],
+        on_dead: Callable[[StoreError], None],
         on_commit: Callable[[], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._epoch = epoch
         self._on_lost = on_lost
+        self._on_dead = on_dead
         self._on_commit = on_commit
         self._queue = Round()
         self._written: set[str] = set()
@@ -259,8 +262,19 @@ class Writer:
         except StoreLost as error:
             self._end(error)
             self._on_lost(self._epoch)
+        except Exception as error:
+            self._died(error)
+            raise
         finally:
             self._end(StoreError("the writer has stopped"))
+
+    def _died(self, error: Exception) -> None:
+        """Let nobody believe that something is still written: the process must end."""
+        told = f"{type(error).__name__}: {error}"
+        log(LogEvent.LOOP_ERROR, logging.CRITICAL, loop="writer", error=told)
+        died = StoreError(f"a bug ended the writer, nothing is written any more: {told}")
+        self._end(died)
+        self._on_dead(died)
 
     async def _has_epoch(self) -> None:
         """Wait for an epoch; for those who wait for an answer it is as if a commit took so long."""
@@ -348,6 +362,10 @@ class Writer:
         self._began = self._clock.monotonic()
         try:
             committed = await self._store.commit(batch)
+        except StoreError:
+            raise
+        except Exception as error:  # a value that no row can hold is its own member's trouble
+            raise StoreError(f"{type(error).__name__}: {error}") from error
         finally:
             self._began = None
         self.away = False

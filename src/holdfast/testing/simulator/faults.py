@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from holdfast.clock import Clock
-from holdfast.errors import StoreAway, StoreError, StoreFull
+from holdfast.errors import HoldfastError, StoreAway, StoreError, StoreFull
 from holdfast.model.alert import Alerted, AlertQuery, Critical, CriticalQuery
 from holdfast.model.attempt import Event, Step
 from holdfast.model.audit import LineQuery
@@ -147,6 +147,7 @@ class FaultyStore:
         owned: told of every epoch that was taken.
         acquired: told of every lane that was acquired, with the epoch.
         die: ends the process; does not return.
+        failed: told of a bug: the real store raised what no store may raise.
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class FaultyStore:
         owned: Callable[[int], None],
         acquired: Callable[[int, Acquired], None],
         die: Callable[[Fault], Awaitable[None]],
+        failed: Callable[[Exception], None],
     ) -> None:
         self.inner = inner
         self.dead = False
@@ -176,6 +178,7 @@ class FaultyStore:
         self._owned = owned
         self._acquired = acquired
         self._die = die
+        self._failed = failed
         self._bad: dict[str, int] = {}
 
     async def commit(self, batch: Batch) -> Committed:
@@ -183,7 +186,12 @@ class FaultyStore:
         slow = self._faults.strikes(Fault.SLOW)
         await self._pass(SLOW_MS if slow else self._commit_ms)
         self._refuse(batch)
-        committed = await self.write(batch)
+        try:
+            committed = await self.write(batch)
+        except Exception as error:
+            if not isinstance(error, HoldfastError):
+                self._failed(error)
+            raise
         self._observe(batch, committed)
         if self._faults.strikes(Fault.CRASH_AFTER_COMMIT):
             await self._die(Fault.CRASH_AFTER_COMMIT)

@@ -183,6 +183,10 @@ class Processes:
         def observe(batch: Batch, committed: Committed) -> None:
             ledger.committed(self._clock.monotonic(), number, batch, committed)
 
+        def failed(error: Exception) -> None:
+            text = f"a commit of process {number} raised {type(error).__name__}: {error}"
+            ledger.broken(Promise.ALIVE, text)
+
         machine = None if self._database is None else self._machine()
         clock: Clock = self._clock if machine is None else StoreClock(machine)
         store = parts.store_type(
@@ -195,6 +199,7 @@ class Processes:
             owned=partial(ledger.owned, number),
             acquired=ledger.acquired,
             die=die,
+            failed=failed,
         )
         wire = Wire(
             number,
