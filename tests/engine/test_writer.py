@@ -10,15 +10,16 @@ import msgspec
 import pytest
 
 from holdfast.engine.round import Round
+from holdfast.engine.settings import EngineSettings
 from holdfast.errors import StoreError
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.submission import Receipt, Submission
 from holdfast.store import Applied, Batch, Committed, Note, Transition
 from holdfast.stores.sqlite import SqliteStore
-from holdfast.testing.channel import always
+from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import START, VirtualClock, run
-from holdfast.testing.rig import Rig, catalog, recipient, running
+from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
 
 BY: dict[str, Any] = {"actor": "ann", "reason": "as agreed"}
 
@@ -235,5 +236,40 @@ def test_a_bug_in_an_answer_ends_the_process() -> None:
             assert str(engine.why_lost).endswith("nothing is written any more: ValueError: a bug")
             await rig.wait(10)
             assert len(rig.channel.sent) == 1
+
+    run(main(), rig.clock)
+
+
+@pytest.mark.parametrize("what", ["settled", "redriven"])
+def test_what_a_commit_cancels_is_not_sent_after_it(what: str) -> None:
+    """Nothing is handed out among its answers: the slot that one frees stays free until the last.
+
+    Nor where a redrive stands between the two and makes the lane look again.
+    """
+    rig = Rig(
+        catalog(recipient("acme", breaker=NO_BREAKER)),
+        in_order(Scripted(400), Scripted(200, takes_ms=100), 200),
+        settings=EngineSettings(max_in_flight=1),
+    )
+    store = at_desk(rig)
+    store.takes_ms = 20
+
+    async def main() -> None:
+        async with running(rig):
+            (dead,) = await rig.send()
+            await rig.wait(1)
+            first, second = [each.deliveries[0].id for each in await rig.send(count=2)]
+            actions = rig.engine.actions
+            await rig.wait(0.09)
+            assert [key[0] for key in rig.engine.executor.in_flight] == [first]
+            rig.engine.writer.note(Note(rig.clock.now(), "ann", "looked", "acme", "to see"))
+            await rig.wait(0.015)
+            asked = [actions.cancel(second, **BY)]
+            if what == "redriven":
+                asked.insert(0, actions.redrive(dead.deliveries[0].id, **BY))
+            *_, cancelled = await asyncio.gather(*asked)
+            assert not cancelled.in_doubt
+            await rig.wait(5)
+            assert second not in {request.delivery_id for _, request in rig.channel.sent}
 
     run(main(), rig.clock)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -299,11 +300,9 @@ class Actions:
                 changes.told(before, changed, more),
                 before.account,
             )
-            applied = await self._writer.change(
-                Transition(verb, before.revision, changed, note=note)
-            )
-            if applied.applied:
-                self._after_change(changed, actor)
+            transition = Transition(verb, before.revision, changed, note=note)
+            landed = partial(self._after_change, changed, actor)
+            if (await self._writer.change(transition, landed)).applied:
                 return changed
         raise Conflict(f"delivery {delivery_id} keeps changing; try again")
 
@@ -334,22 +333,24 @@ class Actions:
 
     def _after_change(self, changed: Delivery, actor: str) -> None:
         log(LogEvent.ACTION, action="change", subject=changed.id, actor=actor)
-        self.landed(changed)
+        self._tell(changed)
 
-    def landed(self, changed: Delivery) -> None:
-        """Let the engine and the listeners know of a delivery that a person changed."""
-        if self._lanes.owned(changed.recipient) is None:
+    def landed(self, *changed: Delivery) -> None:
+        """Let the engine and the listeners know of deliveries that a person changed."""
+        for each in changed:
+            self._tell(each)
+        self._dispatcher.pump()
+
+    def _tell(self, changed: Delivery) -> None:
+        lane = self._lanes.owned(changed.recipient)
+        if lane is None:
             self._steering.tell(changed)
             return
         self._dispatcher.forget(changed.recipient, changed.id)
         self._on_change(changed.id, changed.recipient)
         if changed.status is Status.PENDING:
-            self._wake(changed.recipient, changed.due_at)
-
-    def _wake(self, recipient: str, due_at: int) -> None:
-        lane = self._lanes.lane(recipient)
-        lane.noted(due_at)
-        self._dispatcher.stir(lane)
+            lane.noted(changed.due_at)
+            self._dispatcher.look(lane)
 
     async def replay(self, message_id: str, *, actor: str, reason: str) -> Receipt:
         """Make new deliveries, with new ids and keys, from an old message.

@@ -381,8 +381,7 @@ class Bulk(Loop):
         return {"endpoint": book.endpoint(book.recipient(delivery.recipient), plan.endpoint).name}
 
     async def _landed(self, changed: Sequence[Delivery], *, revoked: bool) -> None:
-        for each in changed:
-            self._actions.landed(each)
+        self._actions.landed(*changed)
         if revoked:  # a consent was revoked in between: perhaps of one of these
             for message_id in {each.message_id for each in changed}:
                 await self._actions.uphold(message_id)

@@ -99,8 +99,15 @@ class Dispatcher:
 
     def stir(self, lane: Lane) -> None:
         """Look at a lane again: something about it changed."""
-        if self._consider(lane):
+        if self.look(lane):
             self.pump()
+
+    def look(self, lane: Lane) -> bool:
+        """As `stir`, but leave it to the caller to hand out: tell whether there is something.
+
+        Among the answers of a commit nothing may be handed out: a later one may forbid it.
+        """
+        return self._consider(lane)
 
     def close(self, lane: Lane) -> None:
         """Hand nothing of a lane out any more; what is on its way is not touched."""

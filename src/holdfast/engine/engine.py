@@ -235,7 +235,7 @@ class Engine:
             sampler=self.sampler,
             book=book,
             meter=self.meter,
-            wake=self._wake,
+            wake=self._look,
             rulings=rulings,
             judgements=self.judgements,
         )
@@ -409,7 +409,7 @@ class Engine:
                 if delivery.due_at >= NEVER:
                     continue
                 if lane is None or lane.closed:
-                    self._wake(delivery.recipient, delivery.due_at)
+                    self._look(delivery.recipient, delivery.due_at)
                 else:
                     self.dispatcher.offer(lane, Waiting(delivery, accept.message), count)
             if shared:
@@ -424,6 +424,11 @@ class Engine:
         self.dispatcher.pump()
 
     def _wake(self, recipient: str, due_at: int = 0) -> None:
+        """Look for what came into a lane, and hand it out."""
+        self._look(recipient, due_at)
+        self.dispatcher.pump()
+
+    def _look(self, recipient: str, due_at: int = 0) -> None:
         """Look for what came into a lane, or tell its owner."""
         lane = self.lanes.owned(recipient)
         if lane is None or lane.closed:
@@ -431,7 +436,7 @@ class Engine:
             self.membership.stir()
             return
         lane.noted(due_at)
-        self.dispatcher.stir(lane)
+        self.dispatcher.look(lane)
 
     def _heard(self, hint: Hint) -> None:
         """Look at what another worker says has changed."""

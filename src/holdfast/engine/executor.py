@@ -50,7 +50,7 @@ class Executor:
         clock: time.
         rng: ids and jitter.
         sampler: the events' context.
-        wake: looks at a lane in which a settled delivery released another.
+        wake: looks at a lane in which a settled delivery released another; hands nothing out.
         rulings: asks the rules.
         judgements: what people judged.
     """
@@ -395,7 +395,7 @@ class Executor:
         if not applied.applied:
             lane.noted(0)  # whatever changed it may have made it due
         if waits or not applied.applied:
-            self._dispatcher.stir(lane)
+            self._dispatcher.look(lane)
         self._dispatcher.settled()
         for recipient in applied.woken:
             self._wake(recipient)

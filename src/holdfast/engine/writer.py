@@ -168,8 +168,12 @@ class Writer:
         self._queue.transitions.append((transition, done))
         self._stir()
 
-    async def change(self, transition: Transition) -> Applied:
-        """Apply a change and return the answer.
+    async def change(
+        self, transition: Transition, landed: Callable[[], None] | None = None
+    ) -> Applied:
+        """Apply a change and return the answer; `landed` is called with it when it was applied.
+
+        At once, that is: before anything is sent that the commit let go.
 
         Raises:
             StoreError: the writer ended before it was written.
@@ -180,6 +184,8 @@ class Writer:
         answer.add_done_callback(self._asking.discard)
 
         def done(applied: Applied) -> None:
+            if applied.applied and landed is not None:
+                landed()
             if not answer.done():
                 answer.set_result(applied)
 

@@ -31,10 +31,9 @@ class LossyDispatcher(Dispatcher):
 
     loses: Loses = staticmethod(_keeps)
 
-    def stir(self, lane: Lane) -> None:
+    def look(self, lane: Lane) -> bool:
         """Look at a lane again, or miss it."""
-        if not self.loses():
-            super().stir(lane)
+        return not self.loses() and super().look(lane)
 
 
 class SimulatedEngine(Engine):
