@@ -1,4 +1,4 @@
-"""Refills of the dispatcher, where turns of the loop decide."""
+"""Refills and timers of the dispatcher, where turns of the loop decide."""
 
 import asyncio
 from typing import cast
@@ -6,13 +6,16 @@ from typing import cast
 import pytest
 
 from holdfast.clock import Clock
-from holdfast.engine.dispatcher import REFILLS_AT_ONCE, RETRY_MS, Dispatcher
+from holdfast.engine.dispatcher import REFILLS_AT_ONCE, RETRY_MS, SPARE_TIMERS, Dispatcher
 from holdfast.engine.lane import Lane
+from holdfast.model.calendar import Hours, Period, Weekday
 from holdfast.model.lane import LaneState
 from holdfast.model.message import NEVER
+from holdfast.model.throttle import RateLimits
+from holdfast.policy.decide import Gate
 from holdfast.store import Deliveries, DuePage, DueQuery
-from holdfast.testing.clock import VirtualClock, run
-from holdfast.testing.rig import recipient
+from holdfast.testing.clock import START, VirtualClock, run
+from holdfast.testing.rig import Rig, catalog, recipient, running
 
 
 class Shelf:
@@ -103,3 +106,69 @@ def test_a_bug_in_a_refill_leaves_no_lane_unread(caplog: pytest.LogCaptureFixtur
         await target.stop()
 
     run(main(), clock)
+
+
+def test_timers_stay_few_and_the_far_ones_ring() -> None:
+    """A lane that is woken for each send keeps its end of hours, and wakes at the next opening."""
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    spans = (("08:00", "15:08"), ("15:10", "23:00"))
+    hours = Hours(periods=tuple(Period(days=days, start=a, end=b) for a, b in spans))
+    limits = RateLimits(per_second=50, smooth=True)
+    rig = Rig(catalog(recipient(hours=hours, zone="UTC", limits=limits)))
+    closes, opens = START + 80_000, START + 200_000
+
+    async def main() -> None:
+        async with running(rig):
+            target = rig.engine.dispatcher
+            for _ in range(7):
+                await rig.send(count=500)
+                await rig.wait(11)
+                assert len(target._timers) <= 2 * len(target._wake_at) + SPARE_TIMERS
+            assert len(rig.channel.sent) == 3_500
+            await rig.send(count=500)
+            await rig.wait((closes - rig.clock.now() + 10) / 1000)
+            (gate,) = rig.engine.lane("acme").state.closed
+            assert (gate.gate, gate.until) == (Gate.HOURS, opens)
+            await rig.wait(130)
+            sent = [at for at, _ in rig.channel.sent]
+            assert len(sent) == 4_000
+            assert not [at for at in sent if closes <= at < opens]
+            assert min(at for at in sent if at >= opens) - opens < 50
+
+    run(main(), rig.clock)
+
+
+def test_a_lane_that_was_given_away_sets_no_timer() -> None:
+    """Should it come back, what is left of it would keep its new timers from being set."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        shelf = Shelf()
+        shelf.fails = KeyError("no such column")
+        target = dispatcher(shelf, clock)
+        lane = hungry("acme")
+        target.stir(lane)
+        await clock.pause(1)
+        target.close(lane)
+        shelf.opened.set()
+        await clock.pause(1)
+        assert not target._timers
+        assert not target._wake_at
+        await target.stop()
+
+    run(main(), clock)
+
+
+def test_a_lane_at_rest_remembers_no_changes() -> None:
+    """What people change while nothing is read is read as it is: a paused lane grows by nothing."""
+    rig = Rig(catalog(recipient()))
+
+    async def main() -> None:
+        async with running(rig):
+            actions = rig.engine.actions
+            await actions.pause("acme", actor="ann", reason="as agreed")
+            for each in await rig.send(count=20):
+                await actions.cancel(each.deliveries[0].id, actor="ann", reason="as agreed")
+            assert not rig.engine.lane("acme")._changed
+
+    run(main(), rig.clock)

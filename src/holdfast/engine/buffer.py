@@ -27,6 +27,7 @@ class Buffer:
         """Lowest due in the store that is not buffered, as far as known."""
         self._noted_due = NEVER
         self._changed: set[str] = set()
+        """What changed while a refill reads."""
         self._last_probe = ""
 
     def quotas(self, per_band: int) -> tuple[int, ...]:
@@ -87,7 +88,8 @@ class Buffer:
 
     def forget(self, delivery_id: str) -> None:
         """Drop a delivery that changed in the store."""
-        self._changed.add(delivery_id)
+        if self.refilling:  # the page may show it as it was; later ones do not
+            self._changed.add(delivery_id)
         if delivery_id not in self.buffered:
             return
         self.buffered.discard(delivery_id)

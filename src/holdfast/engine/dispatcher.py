@@ -32,6 +32,8 @@ PROBE_ROWS: Final = 2
 BRIEF_MS: Final = 5_000
 """A lane that is held for longer gives its buffer back."""
 RETRY_MS: Final = 500
+SPARE_TIMERS: Final = 64
+"""So many more timers than two per lane are swept: most of them an earlier one has replaced."""
 
 Send = Callable[[Lane, Waiting], Awaitable[None]]
 
@@ -172,7 +174,7 @@ class Dispatcher:
     # -- time -------------------------------------------------------------------------------
 
     def _set_timer(self, lane: Lane, at: int, now: int) -> None:
-        if at >= NEVER:
+        if at >= NEVER or lane.closed:
             return
         at = max(at, now + 1)
         known = self._wake_at.get(lane.recipient.name, NEVER)
@@ -181,7 +183,19 @@ class Dispatcher:
         self._wake_at[lane.recipient.name] = at
         self._order += 1
         heapq.heappush(self._timers, (at, self._order, lane))
+        if len(self._timers) > 2 * len(self._wake_at) + SPARE_TIMERS:
+            self._sweep()
         self._arm()
+
+    def _sweep(self) -> None:
+        """Keep the next timer of each lane; when it rings, what comes later is set again."""
+        next_of = {
+            lane.recipient.name: (at, order, lane)
+            for at, order, lane in self._timers
+            if not lane.closed and self._wake_at.get(lane.recipient.name) == at
+        }
+        self._timers = list(next_of.values())
+        heapq.heapify(self._timers)
 
     def _arm(self) -> None:
         if not self._timers or self._timers[0][0] >= self._alarm_at:
