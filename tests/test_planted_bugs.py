@@ -190,9 +190,9 @@ class DeafRescuer(Rescuer):
 
     async def run_once(self) -> None:
         """Cut overdue sends."""
-        now = self.clock.now()
+        now = self.clock.monotonic()
         for key, flight in tuple(self._executor.in_flight.items()):
-            if now - flight.started > flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS:
+            if now - flight.began > flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS:
                 self._executor.cut(key)
 
 

@@ -103,8 +103,9 @@ class Bulk(Loop):
         self._operations = operations
         self._actions = actions
         self._member = member
-        self._looked: dict[str, tuple[int, int]] = {}
-        """When the outcomes of an operation were looked at last, and how many were failing."""
+        self._looked: dict[str, tuple[float, int]] = {}
+        """When the outcomes of an operation were looked at last (on the clock that only moves
+        forward), and how many were failing."""
 
     async def run_once(self) -> None:
         """Take every active operation some steps further; without any, wait for one."""
@@ -205,10 +206,11 @@ class Bulk(Loop):
         """Save the outcomes that are known by now; return what has none yet."""
         if operation.waiting == 0 or operation.state is State.UNDOING:
             return operation, policy.Seen()
-        now = self.clock.now()
-        looked, failing = self._looked.get(operation.id, (0, 0))
-        if now < looked + policy.LOOK_MS:
+        looks = self.clock.monotonic()
+        looked, failing = self._looked.get(operation.id, (float("-inf"), 0))
+        if looks < looked + policy.LOOK_MS:
             return operation, policy.Seen(operation.waiting, failing)
+        now = self.clock.now()
         results = await self._open(operation)
         found = await self._deliveries(results)
         known = [
@@ -223,7 +225,7 @@ class Bulk(Loop):
                 _apart(operation, early), results=tuple(ended)
             )
         failing = sum(_fails(operation, each, found.get(each.delivery_id)) for each in results)
-        self._looked[operation.id] = now, failing
+        self._looked[operation.id] = looks, failing
         return operation, policy.Seen(operation.waiting, failing)
 
     async def _open(self, operation: Operation) -> list[Result]:

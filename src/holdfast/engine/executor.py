@@ -222,6 +222,7 @@ class Executor:
             route,
             endpoint,
             now,
+            self._clock.monotonic(),
             record.is_probe(lane),
             asyncio.current_task(),
             ruled,
@@ -260,8 +261,8 @@ class Executor:
     def cut(self, key: Key) -> None:
         """End a send that does not end in time: it is given back, in doubt."""
         flight = self.in_flight[key]
-        now = self._clock.now()
-        reply, outcome = record.cut(flight.started, now, float(now - flight.started))
+        took = self._clock.monotonic() - flight.began
+        reply, outcome = record.cut(flight.started, self._clock.now(), took)
         self._finish(flight, reply, outcome)
         if flight.task is not None and flight.task is not asyncio.current_task():
             flight.task.cancel()

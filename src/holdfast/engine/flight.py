@@ -19,6 +19,8 @@ from holdfast.policy.reason import normalise
 class Flight(msgspec.Struct, frozen=True):
     """A send on the wire; `started` in ms since the epoch, `value` of the message.
 
+    `began` is the same instant on the clock that only moves forward: the wall clock may be set.
+
     The collector must see it: through its task and its lane it holds the whole engine.
     """
 
@@ -27,6 +29,7 @@ class Flight(msgspec.Struct, frozen=True):
     route: Route
     endpoint: Endpoint
     started: int
+    began: float
     probe: bool
     task: asyncio.Task[None] | None
     ruled: Ruled | None = None

@@ -7,6 +7,7 @@ The lane is passive. The dispatcher asks it (`gate`, `take`, `wants`) and tells 
 import heapq
 import random
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -29,6 +30,9 @@ from holdfast.policy.decide import Gate, LaneFacts, refused_setup
 from holdfast.policy.facts import LaneSight
 from holdfast.policy.hint import Quota
 from holdfast.store import DuePage, Waiting
+
+SET_BACK_MS: Final = 1_000
+"""A wall clock that goes back by more is taken for set; by less, nothing waits for long."""
 
 
 class Lane(PacedLane):
@@ -66,6 +70,8 @@ class Lane(PacedLane):
         """What retries are paid from, None: they are not counted."""
         self.timetable: Timetable | None = None
         """Hours, maintenance, caps; None: it has none."""
+        self._seen_at = 0
+        """When it was looked at last, by the wall clock."""
 
     # -- gates ------------------------------------------------------------------------------
 
@@ -119,10 +125,12 @@ class Lane(PacedLane):
 
     def tick(self, now: int) -> bool:
         """Let time pass for the breaker; tell whether its state changed."""
-        changed = False
+        if changed := now < self._seen_at - SET_BACK_MS:
+            self._set_back(self._seen_at - now, now)
+        self._seen_at = now
         if self.timetable is not None:
             over = self.timetable.tick(now, self.in_flight)
-            changed = self._put_on_record(self.timetable.on_record())
+            changed = self._put_on_record(self.timetable.on_record()) or changed
             if over:
                 ramp = downtime.ramp(self.state.breaker, now=now, pace=self._pace())
                 if self._become(ramp):
@@ -137,6 +145,15 @@ class Lane(PacedLane):
         backlog = bool(self.buffered) or not self.emptied or self.next_due <= now
         breaker = breakers.tick(self.state.breaker, self.recipient.breaker, now, backlog=backlog)
         return self._become(breaker) or changed
+
+    def _set_back(self, by_ms: int, now: int) -> None:
+        self._bring_forward(by_ms)
+        if self.limiter is not None:
+            self.limiter.set_back(by_ms, now)
+        if self.throttle is not None:
+            self.throttle.set_back(by_ms)
+        if self.budget is not None:
+            self.budget.closed_until -= by_ms
 
     def _put_on_record(self, closed: tuple[ClosedGate, ...]) -> bool:
         """Keep which gates of the calendar are closed; tell whether that is news."""

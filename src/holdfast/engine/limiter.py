@@ -66,6 +66,11 @@ class Limiter:
         """Note that a send that was handed out will not be made; what it reserved is forfeit."""
         self._pending -= 1
 
+    def set_back(self, by_ms: int, now: int) -> None:
+        """Keep pace with a clock that was set back: what the windows hold counts as sent now."""
+        self._next_at -= by_ms
+        self._uses = [limit.moved(use, now) for use in self._uses]
+
     def windows(self, now: int) -> tuple[limit.Room, ...]:
         """Return every limit with the room that is left in it."""
         return tuple(

@@ -51,10 +51,10 @@ class Rescuer(Loop):
 
     async def run_once(self) -> None:
         """Cut overdue sends; look for due lanes in the store, since wake-ups are only hints."""
-        now = self.clock.now()
+        now = self.clock.monotonic()
         for key, flight in tuple(self._executor.in_flight.items()):
             limit = flight.endpoint.total_timeout * 1000 + STUCK_GRACE_MS
-            if now - flight.started > limit:
+            if now - flight.began > limit:
                 self._executor.cut(key)
         if self._shared:  # what another worker changed and the hint of it was lost
             self._lanes.read_anew()

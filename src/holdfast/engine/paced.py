@@ -51,6 +51,21 @@ class PacedLane(Buffer):
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
 
+    def _bring_forward(self, by_ms: int) -> None:
+        """Move what lies ahead along with a clock that was set back: nothing waits the longer.
+
+        Nor is an answer from now on taken for one of before the breaker's state or the last cut.
+        """
+        self._pace_at -= by_ms
+        self.pacing.set_back(by_ms)
+        self.tempo.set_back(by_ms)
+        state = self.state
+        self.state = msgspec.structs.replace(
+            state,
+            breaker=breakers.earlier(state.breaker, by_ms),
+            gate_until=max(0, state.gate_until - by_ms),
+        )
+
     def _move_pace(self, now: int) -> bool:
         """Move the pace on; tell whether it ended, or fell below what is saved of it."""
         breaker, pacing = self.state.breaker, self.pacing

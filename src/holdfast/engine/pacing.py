@@ -78,6 +78,12 @@ class Pacing:
         self.pace = pace
         return False
 
+    def set_back(self, by_ms: int) -> None:
+        """Keep pace with a clock that was set back."""
+        self.next_at -= by_ms
+        if self.pace is not None:
+            self.pace = pacer.earlier(self.pace, by_ms)
+
     def drop(self) -> None:
         """Stop to pace."""
         self.pace = None

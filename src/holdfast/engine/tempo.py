@@ -39,6 +39,12 @@ class Tempo:
         self._at = now
         self.most = max(self.most, self.rate)
 
+    def set_back(self, by_ms: int) -> None:
+        """Keep pace with a clock that was set back: else an hour would count as one second."""
+        if self._from:
+            self._from = max(1, self._from - by_ms)
+            self._at -= by_ms
+
     def _begin(self, now: int) -> None:
         """Count from the beginning: a fading mean would start at nothing."""
         if not self._from:

@@ -68,6 +68,12 @@ class Throttle:
             return min(now + LOOK_MS, self._until)
         return min(int(self._next_at - self._burst), self._until)
 
+    def set_back(self, by_ms: int) -> None:
+        """Keep pace with a clock that was set back."""
+        self._until -= by_ms
+        self._next_at -= by_ms
+        self._closed_at -= by_ms
+
     def taken(self, now: int) -> None:
         """Note that a send was handed out."""
         self._left -= 1

@@ -287,6 +287,18 @@ def reset(breaker: Breaker, now: int) -> Breaker:
     return Breaker(since=now, last_success_at=breaker.last_success_at)
 
 
+def earlier(breaker: Breaker, by_ms: int) -> Breaker:
+    """Return it as if all had been so much earlier, since the clock was set back by that."""
+    never = breaker.retry_at >= NEVER
+    return replace(
+        breaker,
+        since=max(0, breaker.since - by_ms),
+        retry_at=NEVER if never else max(0, breaker.retry_at - by_ms),
+        last_success_at=max(0, breaker.last_success_at - by_ms),
+        scored_at=max(0, breaker.scored_at - by_ms),
+    )
+
+
 def _counted(breaker: Breaker, settings: BreakerSettings, *, ok: bool) -> Breaker:
     """Shift a result into the window of a closed breaker."""
     if ok and breaker.calls >= settings.window and not breaker.window and not breaker.failures:

@@ -207,6 +207,12 @@ def resumed(pace: Pace, now: int) -> Pace:
     )  # fmt: skip
 
 
+def earlier(pace: Pace, by_ms: int) -> Pace:
+    """Return it as if all had been so much earlier, since the clock was set back by that."""
+    since, cut_at, calm_at = (max(0, at - by_ms) for at in (pace.since, pace.cut_at, pace.calm_at))
+    return replace(pace, since=since, cut_at=cut_at, calm_at=calm_at)
+
+
 def _smoothed(pace: Pace, accepted: float) -> float:
     return accepted if pace.accepted == 0 else 0.5 * pace.accepted + 0.5 * accepted
 
