@@ -107,6 +107,9 @@ class Executor:
                 return
         if refusal.last_chance(delivery):
             async with self._last_claim:
+                if lane.stopped(self._clock.now()):  # while it waited for its turn
+                    self._give_back(lane, delivery)
+                    return
                 await self._claim_and_send(lane, waiting, ruled)
         elif lane.possibly_sent(delivery):
             await self._claim_and_send(lane, waiting, ruled)
@@ -116,6 +119,9 @@ class Executor:
     async def _claim_and_send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         claimed = await self._claim(lane, waiting.delivery)
         if claimed is None:
+            return
+        if self._barred(lane):
+            self._unclaim(lane, claimed)
             return
         waiting = Waiting(claimed, waiting.message)
         now = self._clock.now()
@@ -198,6 +204,17 @@ class Executor:
         self._settled(lane, claimed, applied)
         return None
 
+    def _unclaim(self, lane: Lane, claimed: Delivery) -> None:
+        """Give a claim back of which no send began: no worker has ended in it."""
+        lane.unsent()
+        revision = claimed.revision + 1
+        after = msgspec.structs.replace(claimed, revision=revision, crashes=claimed.crashes - 1)
+        self._apply(lane, Transition(Verb.CLAIM, claimed.revision, after), after)
+
+    def _barred(self, lane: Lane) -> bool:
+        """Tell whether others may send in our place by now."""
+        return lane.lost or (self._dispatcher.deadline is not None and self._dispatcher.lapsed())
+
     # -- the send ---------------------------------------------------------------------------
 
     async def _send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
@@ -208,7 +225,7 @@ class Executor:
             chosen = ruled.sending.endpoint
         endpoint = lane.endpoint(chosen) or route.recipient.endpoints[0]
         now = self._clock.now()
-        if lane.lost or (self._dispatcher.deadline is not None and self._dispatcher.lapsed()):
+        if self._barred(lane):
             self._give_back(lane, delivery)
             return
         try:
@@ -253,7 +270,7 @@ class Executor:
         self._finish(flight, reply, outcome)
 
     def _give_back(self, lane: Lane, delivery: Delivery) -> None:
-        """Put a delivery back that was taken and may not be sent: others may do so by now."""
+        """Put a delivery back that was taken and may not be sent now."""
         lane.unsent()
         lane.settled(delivery, waits=True)
         self._dispatcher.settled()

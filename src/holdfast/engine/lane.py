@@ -77,6 +77,20 @@ class Lane(PacedLane):
 
     def gate(self, now: int) -> tuple[Gate, int] | None:
         """Return the first closed gate and when it may open (`NEVER`: a person must), or None."""
+        return self._setup_gate() or self._time_gate(now) or self._breaker_gate(now)
+
+    def stopped(self, now: int) -> bool:
+        """Tell whether what was handed out, and waits for its turn, must wait in the lane again.
+
+        Not for what it takes up itself: its part of limits, its place among the sends at once.
+        """
+        asked = self._setup_gate() is not None or self.state.gate_until > now
+        if asked or self.state.breaker.state is BreakerState.OPEN:
+            return True
+        return self.timetable is not None and bool(self.timetable.gate(now, self.in_flight - 1))
+
+    def _setup_gate(self) -> tuple[Gate, int] | None:
+        """Return the first of those that only a person opens."""
         state = self.state
         if state.paused is not None:
             return Gate.PAUSED, NEVER
@@ -84,7 +98,7 @@ class Lane(PacedLane):
             return Gate.ENDPOINT, NEVER
         if state.auth_failures >= SETUP_REFUSALS:
             return Gate.CREDENTIALS, NEVER
-        return self._time_gate(now) or self._breaker_gate(now)
+        return None
 
     def _time_gate(self, now: int) -> tuple[Gate, int] | None:
         """Return the first of calendars, the partner's wishes and the limits that is closed."""
