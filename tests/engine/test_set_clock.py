@@ -6,14 +6,13 @@ from typing import Any, Final
 import pytest
 
 from holdfast.channel import Request
-from holdfast.engine.tempo import Tempo
 from holdfast.model.delivery import Status
 from holdfast.model.lane import BreakerState
 from holdfast.model.operation import Kind, Plan, State
 from holdfast.model.policy import BreakerSettings
 from holdfast.model.throttle import RateLimits
 from holdfast.testing.channel import Script, Scripted, always, in_order
-from holdfast.testing.clock import START, run
+from holdfast.testing.clock import run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
 
 HOUR_MS: Final = 3_600_000
@@ -90,17 +89,6 @@ def test_a_clock_that_is_set_back_leaves_a_lane_as_open_as_it_was() -> None:
             assert held.state.breaker.retry_at == was
 
     run(main(), rig.clock)
-
-
-def test_a_clock_that_is_set_back_makes_no_rate_look_high() -> None:
-    """An hour of successes is not taken for those of a second."""
-    tempo = Tempo()
-    for second in range(60):
-        tempo.succeeded(START + 1_000 * second)
-    tempo.set_back(HOUR_MS)
-    for second in range(60, 120):
-        tempo.succeeded(START + 1_000 * second - HOUR_MS)
-    assert tempo.rate < 2
 
 
 def test_a_clock_that_is_set_forward_cuts_no_send() -> None:

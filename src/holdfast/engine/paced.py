@@ -58,7 +58,6 @@ class PacedLane(Buffer):
         """
         self._pace_at -= by_ms
         self.pacing.set_back(by_ms)
-        self.tempo.set_back(by_ms)
         state = self.state
         self.state = msgspec.structs.replace(
             state,

@@ -27,8 +27,8 @@ class Tempo:
 
     def succeeded(self, now: int) -> None:
         """Count a success."""
-        if now < self._at:  # the clock was set back: the time between is not known
-            self._from += now - self._at
+        if now < self._at:  # the clock was set back: else an hour would count as one second
+            self._from = max(1, self._from + now - self._at)
             self._at = now
         if now - self._from < HALF_LIFE_MS or not self._from:
             self._begin(now)
@@ -38,12 +38,6 @@ class Tempo:
         self.rate = self.rate * weight + (1 - weight) * 1000 / age
         self._at = now
         self.most = max(self.most, self.rate)
-
-    def set_back(self, by_ms: int) -> None:
-        """Keep pace with a clock that was set back: else an hour would count as one second."""
-        if self._from:
-            self._from = max(1, self._from - by_ms)
-            self._at -= by_ms
 
     def _begin(self, now: int) -> None:
         """Count from the beginning: a fading mean would start at nothing."""
