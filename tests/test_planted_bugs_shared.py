@@ -139,7 +139,7 @@ def test_a_hand_over_before_the_last_send() -> None:
     class Planted(SimulatedEngine):
         lanes_type = Hurried
 
-    assert found(Promise.ONCE, engine_type=Planted, first=24, most=12)
+    assert found(Promise.ONCE, engine_type=Planted, first=22, most=12)
 
 
 class Trustful(FaultyStore):

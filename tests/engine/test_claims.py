@@ -116,8 +116,9 @@ def test_a_suspect_is_not_kept_by_its_own_place() -> None:
         await suspects(rig, 2)
         async with running(rig):
             await rig.wait(60)
-            before = len(rig.channel.sent)
             assert rig.engine.lane("acme").throttle is not None
+            assert all(each.attempts for each in await rig.deliveries())
+            before = len(rig.channel.sent)
             rig.channel.script = lambda _, __: Scripted(200)
             await rig.wait(120)
             assert len(await rig.deliveries(Status.DELIVERED)) == 2
