@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import config as configuration
-from holdfast.config import STRATEGIES, Config, is_loopback, load, prepare_data, schema
+from holdfast.config import STRATEGIES, Config, is_loopback, load, parsed, prepare_data, schema
 from holdfast.errors import ConfigError
 from holdfast.model.flow import BearerAuth
 from holdfast.model.policy import Strategy
@@ -227,6 +227,10 @@ BAD_FILES = [
         "[recipients.a]\nurl = 'https://a.example'\nsecrets = ['file:/nowhere/key']",
         r"recipients.a.secrets.0: 'file:/nowhere/key' .* a text file that can be read",
     ),
+    (
+        "[recipients.a]\nurl = 'https://a.example'\nauth = {type='bearer', token='file:/dev/null'}",
+        r"recipients.a.auth.token: 'file:/dev/null' .* \(/dev/null is empty\)",
+    ),
     ("[flows.f]\nsteps = [{}]", r"flows.f.steps.0.recipient: None .* text; it is required"),
     ("[flows.f]\n[[flows.f.steps]]\nrecipient = 'no'", r"flows.f.steps.no.recipient: 'no'"),
     ("[flows.f]", r"flows.f.steps: .* at least one step"),
@@ -407,3 +411,17 @@ def test_no_variable_says_how_the_file_may_be_changed(tmp_path: Path) -> None:
     said = refusal(tmp_path, "", {"HOLDFAST_CHANGES_APPROVAL": "false"})
     assert "HOLDFAST_CHANGES_APPROVAL: '***' is not allowed" in said
     assert read(tmp_path, "[changes]\napproval = true").changes.approval
+
+
+def test_a_proposal_may_hold_references() -> None:
+    """Where a value must have a shape, what stands for it has it."""
+    text = """
+    [server]
+    trusted_proxies = ["env:PROXY"]
+    [recipients.a]
+    url = "env:URL"
+    zone = "env:ZONE"
+    account = "env:ACCOUNT"
+    secrets = ["env:SECRET"]
+    """
+    assert parsed(text).tree["recipients"]["a"]["zone"] == "env:ZONE"

@@ -125,3 +125,23 @@ def test_bare_zlib_streams_open(wbits: int) -> None:
     header, nonce = bytes((1, 1)) + b"k001", b"n" * 12
     sealed = header + nonce + AESGCM(b"1" * 32).encrypt(nonce, packed, header + b"msg_1")
     assert VAULT.open(sealed, "msg_1") == b"payload" * 50
+
+
+def test_a_rotation_never_replaces_a_key(tmp_path: Path) -> None:
+    """Whoever has taken an old key out of the file keeps the one that is in use."""
+    Vault.load(tmp_path, create=True)
+    Vault.rotate(tmp_path)
+    path = tmp_path / KEY_FILE
+    data = json.loads(path.read_text())
+    del data["keys"]["k001"]
+    path.write_text(json.dumps(data))
+    sealed = Vault.load(tmp_path, create=False).seal(b"one", "a")
+    assert Vault.rotate(tmp_path) == "k003"
+    assert Vault.load(tmp_path, create=False).open(sealed, "a") == b"one"
+
+
+def test_keys_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    """As when somebody else owns the file."""
+    (tmp_path / KEY_FILE).mkdir(mode=0o700)
+    with pytest.raises(VaultError, match="cannot be read"):
+        Vault.load(tmp_path, create=False)

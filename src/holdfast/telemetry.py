@@ -10,6 +10,8 @@ import sys
 from enum import StrEnum
 from typing import Any
 
+from holdfast.errors import ConfigError
+
 logger = logging.getLogger("holdfast")
 
 
@@ -112,7 +114,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str = "INFO", path: str | None = None) -> None:
-    """Send our events to stderr, or to a rotating file (`/var/log/recovery/engine.log`, S5.37)."""
+    """Send our events to stderr, or to a rotating file (`/var/log/recovery/engine.log`, S5.37).
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
     import time  # noqa: PLC0415  # only the converter is needed, and only here
     from logging.handlers import RotatingFileHandler  # noqa: PLC0415
 
@@ -120,7 +126,10 @@ def configure_logging(level: str = "INFO", path: str | None = None) -> None:
     if path is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = RotatingFileHandler(path, maxBytes=50_000_000, backupCount=5)
+        try:
+            handler = RotatingFileHandler(path, maxBytes=50_000_000, backupCount=5)
+        except OSError as error:
+            raise ConfigError(f"log.path: cannot write {path!r}: {error.strerror}") from error
     formatter = JsonFormatter()
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)

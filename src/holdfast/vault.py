@@ -94,7 +94,13 @@ class Vault:
         if mode & 0o077:
             raise VaultError(f"{path} has mode {mode:04o}; run: chmod 600 {path}")
         try:
-            data = json.loads(path.read_text())
+            text = path.read_bytes()
+        except OSError as error:
+            raise VaultError(
+                f"{path} cannot be read ({error.strerror}): who runs Holdfast must own it"
+            ) from error
+        try:
+            data = json.loads(text)
             keys = {name: base64.b64decode(key) for name, key in data["keys"].items()}
             return cls(keys, data["active"], base64.b64decode(data["digest"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -108,7 +114,8 @@ class Vault:
         path = folder / KEY_FILE
         Vault._read(path)
         data = json.loads(path.read_text())
-        name = f"k{len(data['keys']) + 1:03d}"
+        # Not their number: one may have been taken out, and none is ever replaced.
+        name = f"k{max(map(_number, data['keys']), default=0) + 1:03d}"
         data["keys"][name] = _key()
         data["active"] = name
         _write(path, data)
@@ -142,6 +149,10 @@ class Vault:
             raise VaultError(f"{owner} does not open: wrong key or changed bytes") from error
         return _inflate(value) if header[1] == _GZIP else value
 
+    def is_active(self, sealed: bytes) -> bool:
+        """Tell whether a value was sealed with the key that seals now."""
+        return sealed[2:_HEADER] == self._plain[2:]
+
     def digest(self, *parts: bytes) -> bytes:
         """Return the keyed SHA-256 of the parts, 32 bytes; it tells nothing without the key."""
         mac = hmac.new(self._digest_key, digestmod=hashlib.sha256)
@@ -156,6 +167,10 @@ def _inflate(value: bytes) -> bytes:
     if unpacker.unconsumed_tail:
         raise VaultError(f"a payload inflates to more than {_INFLATED_MAX} bytes")
     return plain
+
+
+def _number(name: str) -> int:
+    return int(name[1:]) if name[1:].isdecimal() else 0
 
 
 def _key() -> str:

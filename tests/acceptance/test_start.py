@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import apsw
 import pytest
 
+from holdfast.app import check_keys
+from holdfast.config import load
+from holdfast.errors import VaultError
+from holdfast.vault import Vault
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -142,6 +147,26 @@ def test_keys_are_needed(used: Holdfast, tmp_path: Path) -> None:
     used.data.chmod(0o700)
     used.up()
     assert used.totals()["pending"] == 1
+
+
+def test_keys_of_before_a_rotation_are_refused(used: Holdfast, tmp_path: Path) -> None:
+    """They open what is old, so only the check says it; what waits must not die of it."""
+    keys, kept, new = used.data / "keys.json", tmp_path / "kept.json", tmp_path / "new.json"
+    shutil.copy2(keys, kept)
+    Vault.rotate(used.data)
+    shutil.copy2(keys, new)
+    used.up()
+    used.send("leads", {"a": 2})
+    assert used.stop() == 0
+    shutil.copy2(kept, keys)
+    code, said = complaint(used)
+    assert (code, "are not those of" in said, "'k002'" in said) == (1, True, True)
+    with pytest.raises(VaultError, match="are not those of"):
+        check_keys(load(used.config, {}, {"data": used.data}))
+    shutil.copy2(new, keys)
+    check_keys(load(used.config, {}, {"data": used.data}))
+    used.up()
+    assert used.totals()["pending"] == 2
 
 
 def test_a_first_start_that_was_killed_is_repeated(holdfast: Holdfast) -> None:

@@ -172,3 +172,22 @@ async def test_a_broken_chain_is_not_pruned(bench: Bench) -> None:
     with pytest.raises(StoreMismatch, match="audit verify"):
         await bench.chain.prune(NOW + LINES)
     assert len(bench.lines) == LINES
+
+
+async def test_lines_that_are_linked_during_a_check_break_nothing(bench: Bench) -> None:
+    """It looks again; what is broken stays so, however often it looks."""
+    sealed = bench.people.sealed
+
+    async def busy(after: int, limit: int) -> list[Line]:
+        bench.write("pause")
+        await bench.chain.seal()
+        bench.people.sealed = sealed  # type: ignore[method-assign]
+        return await sealed(after, limit)
+
+    bench.people.sealed = busy  # type: ignore[method-assign]
+    found = await bench.check(1000)
+    assert (found.broken, found.number, found.done) == (None, LINES + 1, True)
+    bench.lines.pop()
+    bench.people.sealed = busy  # type: ignore[method-assign]
+    found = await bench.check(1000)
+    assert found.broken is not None

@@ -6,7 +6,13 @@ import pytest
 
 from holdfast.access.decide import ABSOLUTE_MS, IDLE_MS, alive, narrowed, of_account, refusal
 from holdfast.access.roles import may_give
-from holdfast.access.throttle import KNOWN_MAX, NAME_REFILL_MS, NAME_TRIES, Throttle
+from holdfast.access.throttle import (
+    ADDRESS_TRIES,
+    KNOWN_MAX,
+    NAME_REFILL_MS,
+    NAME_TRIES,
+    Throttle,
+)
 from holdfast.model.access import Means, Permission, Principal, Role, Session, User
 from holdfast.model.search import Choice, Predicate
 
@@ -93,3 +99,17 @@ def test_a_name_waits_after_some_failures_and_the_memory_is_bounded() -> None:
     for number in range(KNOWN_MAX):
         throttle.failed(f"n{number}", f"a{number}", NOW)
     assert throttle.wait_ms("ada", "5.6.7.8", NOW) == 0
+
+
+def test_people_who_mistype_nothing_do_not_wait_for_each_other() -> None:
+    """A good try counts neither for its name nor for its address; the bad ones before it do."""
+    throttle = Throttle()
+    for number in range(2 * ADDRESS_TRIES):
+        throttle.failed(f"n{number}", "1.2.3.4", NOW)
+        throttle.succeeded(f"n{number}", "1.2.3.4")
+    assert throttle.wait_ms("max", "1.2.3.4", NOW) == 0
+    for number in range(ADDRESS_TRIES):
+        throttle.failed(f"n{number}", "1.2.3.4", NOW)
+    throttle.failed("ada", "1.2.3.4", NOW)
+    throttle.succeeded("ada", "1.2.3.4")
+    assert throttle.wait_ms("max", "1.2.3.4", NOW) > 0

@@ -197,3 +197,14 @@ async def test_many_events_are_many_lines_and_calls() -> None:
     assert (first.number, first.events, first.done) == (AT_ONCE // SPAN, AT_ONCE, False)
     rest = await bench.chain.verify(first.number, 100)
     assert (rest.events, rest.done, rest.broken) == (2 * SPAN + 1, True, None)
+
+
+async def test_what_was_pruned_while_nothing_was_tried_is_not_missed(bench: Bench) -> None:
+    """How far pruning came is kept though there is nothing to sum up."""
+    bench.renew(age_days=1)
+    bench.now = NOW + 3 * DAY
+    bench.people.events.clear()
+    assert not await bench.tries.sum()
+    bench.renew(age_days=90)
+    found = await bench.check()
+    assert (found.broken, found.done, len(bench.lines)) == (None, True, 2)

@@ -127,3 +127,10 @@ def test_progress_goes_by_time(kind: Format, size: int) -> None:
     assert way.lines == 3
     whole = 0 if size == 10_000 else 20
     assert way.done == whole * 60_000
+
+
+@pytest.mark.parametrize("verb", ["ls", "export", "verify"])
+def test_options_before_the_word_are_refused(canned: Canned, run: Run, verb: str) -> None:
+    """Nobody would hear of them: another installation would be checked, or all lines written."""
+    code, _, err = run("audit", "--url", canned.url, verb)
+    assert (code, f"--url: give it after the word {verb}" in err, canned.asked) == (2, True, [])

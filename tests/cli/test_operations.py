@@ -86,3 +86,11 @@ def test_results_come_as_lines_of_all_pages(canned: Canned, run: Run) -> None:
     wanted = ("--outcome", "failed,ended")
     assert run("operations", "results", "opr_1", *wanted, "--url", canned.url)[0] == 0
     assert canned.asked[-1][2]["outcome"] == "failed,ended"
+
+
+def test_square_brackets_are_text(canned: Canned, run: Run) -> None:
+    """What somebody gave as a reason is no markup of ours."""
+    canned.on("GET /v1/operations", {"items": [{**ITEM, "reason": "see [/x] and [red]y"}]})
+    code, out, err = run("operations", "ls", "--url", canned.url)
+    assert code == 0, err
+    assert "see [/x] and [red]y" in out

@@ -246,7 +246,13 @@ def test_not_reachable_says_how_to_start_it(run: Run) -> None:
     assert "holdfast up" in err
 
 
-@pytest.mark.parametrize("url", ["localhost:8420", "ftp://x", "http://", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("localhost:8420", "ftp://x", "http://", "", "http://[::1", "http://localhost:99999"),
+        *("http://localhost:port", "http://localhost:8420/?a=b", "http://local host"),
+    ],
+)
 def test_a_bad_address_is_a_usage_error(run: Run, url: str) -> None:
     """An address that is none is exit code 2 and names the option."""
     code, _, err = run("ls", "--url", url)

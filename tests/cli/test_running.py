@@ -151,3 +151,24 @@ def test_doctor_reads_well(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert "fail configuration" in out
     assert "-> correct it and run this again" in out
+
+
+def test_an_unusable_log_is_one_line(run: Run, tmp_path: Path) -> None:
+    """The folder of the example in the reference may not be there."""
+    text = f"[log]\npath = '{tmp_path}/none/engine.log'\n" + GOOD
+    code, _, err = run("up", "--config", configured(tmp_path, text))
+    assert (code, err.count("\n"), "error: log.path: cannot write" in err) == (2, 1, True)
+
+
+def test_a_damaged_store_is_one_line(run: Run, tmp_path: Path) -> None:
+    """Also for the command that brings it up to date, and for the doctor."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    Vault.load(data, create=True)
+    (data / "holdfast.db").write_text("no database")
+    options = ("--config", configured(tmp_path), "--data", str(data))
+    code, _, err = run("store", "migrate", *options)
+    assert (code, err.count("\n")) == (1, 1)
+    code, out, _ = run("doctor", "--json", *options, "--url", "http://127.0.0.1:9")
+    assert (code, findings(out)["store"][0]) == (1, "fail")
+    assert {"port", "metrics port"} <= findings(out).keys()

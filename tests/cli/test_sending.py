@@ -124,3 +124,54 @@ def test_a_wrong_server_is_noticed(canned: Canned, run: Run, tmp_path: Path) -> 
     code, _, err = run("send", file(tmp_path, "{}", "{}"), "--flow", "leads", "--url", canned.url)
     assert code == 1
     assert "1 results came back for 2 lines" in err
+
+
+def test_a_batch_that_is_too_large_goes_in_parts(canned: Canned, run: Run, tmp_path: Path) -> None:
+    """In order; what is too large by itself ends it, with the line to go on from."""
+    canned.on(ROUTE, {"status": 413, "detail": "at most 2 in one batch"}, 413)
+    canned.on(ROUTE, results("new", "new"))
+    canned.on(ROUTE, {"status": 413, "detail": "at most 2 in one batch"}, 413)
+    canned.on(ROUTE, results("new"))
+    canned.on(ROUTE, {"status": 413, "detail": "too large"}, 413)
+    path = file(tmp_path, *(f'{{"payload":{{"n":{n}}}}}' for n in range(4)))
+    code, _, err = run("send", path, "--flow", "leads", "--url", canned.url)
+    assert code == 1
+    assert "3 accepted, 0 duplicates, 0 refused; stopped at line 4" in err
+    assert [body.count(b"\n") for *_, body in canned.asked] == [4, 2, 2, 1, 1]
+
+
+def later(*statuses: int) -> bytes:
+    """Return result lines of a batch of which only a part was taken (202)."""
+    taken, no = {"message_id": "msg_1", "duplicate": False}, {"title": "not now"}
+    return b"".join(
+        json.dumps(
+            {"line": number, "status": status}
+            | (taken if status == 202 else {"problem": no | {"status": status}})
+        ).encode()
+        + b"\n"
+        for number, status in enumerate(statuses, 1)
+    )
+
+
+def test_lines_that_are_not_taken_now_come_again(canned: Canned, run: Run, tmp_path: Path) -> None:
+    """A part of a batch may have to wait: that is no refusal, and what was taken stays away."""
+    canned.on(ROUTE, later(202, 429, 422, 503), 200, {"Retry-After": "0.01"})
+    canned.on(ROUTE, later(202, 202))
+    path = file(tmp_path, *(f'{{"payload":{{"n":{n}}}}}' for n in range(4)))
+    code, out, err = run("send", path, "--flow", "leads", "--url", canned.url)
+    assert (code, out) == (1, "3 accepted, 0 duplicates, 1 refused\n")
+    assert err == "line 3: not now\n"
+    assert canned.asked[1][3] == b'{"payload":{"n":1}}\n{"payload":{"n":3}}\n'
+
+
+def test_a_disk_that_fills_up_within_a_batch_loses_no_line(
+    canned: Canned, run: Run, tmp_path: Path
+) -> None:
+    """It goes on with the first line that was not taken, not with the one after the batch."""
+    canned.on(ROUTE, later(202, 422, 507, 507))
+    path = file(tmp_path, *["{}"] * 4)
+    code, _, err = run("send", path, "--flow", "leads", "--url", canned.url)
+    assert code == 1
+    assert "line 2: not now" in err
+    assert "1 accepted, 0 duplicates, 1 refused; stopped at line 3" in err
+    assert "--from-line 3" in err

@@ -15,6 +15,7 @@ import msgspec
 
 from holdfast.access.signed import Digest, signed, sound
 from holdfast.access.tries import Tries
+from holdfast.again import TRIES
 from holdfast.errors import Conflict, StoreError, StoreMismatch
 from holdfast.model.audit import Broken, Checked
 from holdfast.people import CHAIN, People, Seal
@@ -215,6 +216,14 @@ class Chain:
             limit: most lines.
             head: number and hash (hex) of a line as it was once; it must still be so.
         """
+        for _ in range(TRIES):
+            version = await self._version()
+            found = await self._checked(after, limit, head)
+            if found.broken is None or version == await self._version():
+                break  # else lines were linked or pruned while it looked
+        return found
+
+    async def _checked(self, after: int, limit: int, head: tuple[int, str] | None) -> Checked:
         try:
             state, _ = await self._state()
         except StoreMismatch as error:
@@ -240,6 +249,10 @@ class Chain:
                 found, done=True, waiting=len(await self._people.unsealed(PAGE))
             )
         return msgspec.structs.replace(found, number=reached, events=events, broken=wrong)
+
+    async def _version(self) -> int:
+        found = await self._people.document(CHAIN)
+        return 0 if found is None else found[0]
 
     async def _state(self) -> tuple[State, int]:
         found = await self._people.document(CHAIN)

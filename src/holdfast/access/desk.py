@@ -86,7 +86,7 @@ class Desk:
             note = Note(now, name[:64], "sign_in_refused", "session", f"from {address}")
             await self.people.keep(None, note)
             return None
-        self.throttle.succeeded(name)
+        self.throttle.succeeded(name, address)
         if old is not None:
             await self._end(digest(old))
         secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -147,7 +147,7 @@ class Desk:
             return False
         user = await self.user(name)
         if await self.passwords.matches(None if user is None else user.password, password):
-            self.throttle.succeeded(name)
+            self.throttle.succeeded(name, f"{use} {name}")
             return True
         account = principal.account or ""
         note = Note(now, name, "password_refused", f"user:{name}", f"to {use}", account=account)

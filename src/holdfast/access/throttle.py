@@ -62,6 +62,9 @@ class Throttle:
         while len(self._buckets) > KNOWN_MAX:
             self._buckets.popitem(last=False)
 
-    def succeeded(self, name: str) -> None:
-        """Forget the failures of a name."""
+    def succeeded(self, name: str, address: str) -> None:
+        """Forget the failures of a name, and of its address this try: it was none."""
         self._buckets.pop(("name", name), None)
+        if (by_address := self._buckets.get(("address", address))) is not None:
+            used = max(0.0, by_address.used - 1)
+            self._buckets["address", address] = Bucket(used, by_address.at)

@@ -82,10 +82,13 @@ class Tries:
         """
         revision, reached = await self._reached()
         span = await self._people.summed(reached.position, NEVER, SPAN)
-        if not span.sums:
-            return False
         after = Reached(position=span.last, horizon=self._horizon(reached))
         body = msgspec.json.encode(signed(self._digest, _LABEL, after))
+        if not span.sums:
+            # Days are pruned though nothing is tried; a longer age must not ask for them later.
+            if revision and after.horizon > reached.horizon:
+                await self._people.keep(Record(KIND, "", revision + 1, body), None)
+            return False
         detail = msgspec.json.encode(Told(reached.position, span)).decode()
         await self._people.keep(
             Record(KIND, "", revision + 1, body),

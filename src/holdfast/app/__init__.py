@@ -15,6 +15,7 @@ from holdfast.access.house import House
 from holdfast.access.keeper import Keeper
 from holdfast.access.versions import Versions
 from holdfast.again import again
+from holdfast.app import keys
 from holdfast.app.spooling import SpoolSeen, left_in_spool, look_at_spool, open_spool
 from holdfast.channel import Channel
 from holdfast.channels.http import HttpChannel
@@ -26,7 +27,7 @@ from holdfast.engine.engine import Engine
 from holdfast.engine.fleet import usual
 from holdfast.engine.maintenance import retention
 from holdfast.engine.sampler import machine
-from holdfast.errors import StoreAway, VaultError
+from holdfast.errors import StoreAway
 from holdfast.model.archive import Archive, Told
 from holdfast.model.audit import DAY_MS
 from holdfast.model.configuration import Version, Written
@@ -36,9 +37,9 @@ from holdfast.people import Backend
 from holdfast.policy import slots
 from holdfast.store import Note, Registry
 from holdfast.stores.spool import FileSpool
-from holdfast.stores.sqlite import SqliteStore, archive
+from holdfast.stores.sqlite import SqliteStore, archive, documents
 from holdfast.telemetry import LogEvent, log
-from holdfast.vault import KEY_FILE, Vault
+from holdfast.vault import Vault
 
 if TYPE_CHECKING:
     from holdfast.stores.postgres import PostgresStore
@@ -54,6 +55,7 @@ __all__ = [
     "Start",
     "backup",
     "calm_collector",
+    "check_keys",
     "look_at_spool",
     "migrate",
     "override",
@@ -64,7 +66,6 @@ __all__ = [
 ]
 
 STORE_FILE: Final = "holdfast.db"
-_KEY_CHECK: Final = "key_check"
 _CATALOG: Final = "catalog"
 _MAX_AGES: Final = "max_ages"
 
@@ -139,9 +140,9 @@ class App:
         prepare_data(config)
         store = await _open_store(config, clock)
         try:
-            vault = await _open_vault(config, store)
+            vault = await keys.open_vault(config, store)
             # Of several workers that start at once each may be the first to write something.
-            await again(lambda: _check_keys(store, vault, clock.now(), config))
+            await again(lambda: keys.check(store, vault, clock.now(), config.data, place(config)))
             check_pending(await store.counts(), config.catalog)
             version = 0
             if start is not None:
@@ -276,38 +277,6 @@ async def _open_store(config: Config, clock: Clock) -> Backend:
     return SqliteStore.open(config.data / STORE_FILE, quota_bytes=config.store.quota_bytes)
 
 
-async def _open_vault(config: Config, registry: Registry) -> Vault:
-    """Load the keys; a new embedded store gets new ones.
-
-    A database may be shared, so its keys are never made here: two machines would make different
-    ones.
-    """
-    # Not "no file": the first start may have ended between the file and the keys.
-    fresh = await registry.document(_KEY_CHECK) is None
-    if fresh and config.store.url is not None and not (config.data / KEY_FILE).exists():
-        raise VaultError(
-            f"{config.data / KEY_FILE} is missing. Make it once with: holdfast keys new; then give "
-            "every machine that uses this database a copy"
-        )
-    return Vault.load(config.data, create=fresh)
-
-
-async def _check_keys(registry: Registry, vault: Vault, now: int, config: Config) -> None:
-    """Refuse to work with other keys than the store was written with."""
-    known = await registry.document(_KEY_CHECK)
-    if known is None:
-        await registry.put_document(_KEY_CHECK, vault.seal(b"holdfast", _KEY_CHECK), 0, now)
-        return
-    try:
-        vault.open(known[1], _KEY_CHECK)
-    except VaultError as error:
-        raise VaultError(
-            f"the keys in {config.data / KEY_FILE} are not those of {place(config)} ({error}). "
-            f"Put back the {KEY_FILE} that belongs to it, from your backup of the data folder; "
-            "without it the stored payloads are lost."
-        ) from error
-
-
 async def _register(registry: Registry, vault: Vault, catalog: Catalog, now: int) -> None:
     """Keep the catalog in force as a versioned document, encrypted as it holds credentials."""
     body = msgspec.json.encode(catalog, order="deterministic")
@@ -426,7 +395,7 @@ def restore(config: Config, path: Path, *, actor: str, told: Told) -> Archive:
     found = _database(config)
     sealed = archive.key_check(path) if found is None else found.store.key_check(path)
     if sealed is not None:
-        _check_backup_keys(Vault.load(folder, create=False), sealed, path, config)
+        keys.check_backup(folder, sealed, path)
     note = Note(SystemClock().now(), actor, "restore", "store", f"from {path}")
     if found is None:
         return archive.restore(path, folder / STORE_FILE, note, told)
@@ -450,21 +419,25 @@ async def _override(config: Config, start: Start, why: str) -> Version:
     prepare_data(config)
     store = await _open_store(config, clock)
     try:
-        vault = await _open_vault(config, store)
-        await again(lambda: _check_keys(store, vault, clock.now(), config))
+        vault = await keys.open_vault(config, store)
+        await again(lambda: keys.check(store, vault, clock.now(), config.data, place(config)))
         return await Versions(store, clock, vault.digest).override(*start, why)
     finally:
         await store.close()
 
 
-def _check_backup_keys(vault: Vault, sealed: bytes, path: Path, config: Config) -> None:
-    try:
-        vault.open(sealed, _KEY_CHECK)
-    except VaultError as error:
-        raise VaultError(
-            f"the keys in {config.data / KEY_FILE} are not those of {path} ({error}). Put the "
-            f"{KEY_FILE} that belongs to it there first: no backup holds it"
-        ) from error
+def check_keys(config: Config) -> None:
+    """Look whether the keys are sound and those of the embedded store; a database is not asked.
+
+    Raises:
+        StoreError: the store's file cannot be read.
+        VaultError: the keys are missing, damaged or others.
+    """
+    vault = Vault.load(config.data, create=False)
+    if config.store.url is None:
+        sealed = documents.saved(config.data / STORE_FILE, keys.DOCUMENT)
+        if sealed is not None:
+            keys.check_sealed(vault, sealed, config.data, place(config))
 
 
 class Probed(NamedTuple):

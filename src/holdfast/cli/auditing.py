@@ -68,7 +68,9 @@ def listed(  # each is an option of the command
     token: Token = None,
 ) -> None:
     """Show who did what to which thing, and why; newest first."""
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        _check_unused(context)
+    else:
         ls(
             subject=subject,
             actor=actor,
@@ -81,6 +83,16 @@ def listed(  # each is an option of the command
             url=url,
             token=token,
         )
+
+
+def _check_unused(context: typer.Context) -> None:
+    """Refuse options before the word, which it would not hear of: `audit --url URL verify`."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise Complaint(
+                f"{option.opts[-1]}: give it after the word {context.invoked_subcommand}", USAGE
+            )
 
 
 def ls(  # each is an option of the command

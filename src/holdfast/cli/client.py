@@ -114,6 +114,10 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         self._session: dict[str, str] = {}
         self._client = builder.default_headers(headers).build()
+        try:
+            self._client.get(self.url)
+        except ValueError as error:  # such as a port of letters
+            raise _bad_url(self.url) from error
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -257,10 +261,17 @@ def actor() -> str:
 
 
 def _parts(url: str) -> Any:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Complaint(f"--url: {url!r} is not allowed; allowed: http://HOST:PORT", USAGE)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # such as http://[::1
+        raise _bad_url(url) from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise _bad_url(url)
     return parts
+
+
+def _bad_url(url: str) -> Complaint:
+    return Complaint(f"--url: {url!r} is not allowed; allowed: http://HOST:PORT", USAGE)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -26,7 +26,7 @@ from holdfast.cli.running import ConfigFile, Data
 from holdfast.clock import SystemClock
 from holdfast.config import Config, load
 from holdfast.errors import ConfigError, HoldfastError, VaultError
-from holdfast.vault import KEY_FILE, Vault
+from holdfast.vault import KEY_FILE
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _PLAUSIBLE_FROM_MS: Final = 1_750_000_000_000
@@ -104,8 +104,10 @@ def examine(
         yield _spool(found)
     api = list(_api(url, token or found.server.token))
     yield from api
-    if api[0].level is not Level.OK:
-        yield _port(found.server.host, found.server.port)
+    if api[0].level is Level.WARN:  # nothing answers; else the ports are its own
+        server = found.server
+        yield _port("port", server.host, server.port, "--port")
+        yield _port("metrics port", server.host, server.metrics_port, "--metrics-port")
 
 
 def _versions() -> Iterator[Finding]:
@@ -170,11 +172,15 @@ def _folder(folder: Path) -> Finding:
 def _keys(config: Config) -> Iterator[Finding]:
     folder = config.data
     if (folder / KEY_FILE).exists():
+        from holdfast.app import check_keys  # noqa: PLC0415  # `holdfast ls` should not wait for it
+
         try:
-            Vault.load(folder, create=False)
+            check_keys(config)
             yield Finding(Level.OK, "keys", f"{folder / KEY_FILE} is readable by you alone")
         except (VaultError, OSError) as error:
             yield Finding(Level.FAIL, "keys", str(error), "follow the line above")
+        except HoldfastError as error:
+            yield Finding(Level.FAIL, "store", str(error), "restore it from a backup")
     elif config.store.url is not None:
         advice = "copy them from another machine; for a new store: holdfast keys new"
         yield Finding(Level.FAIL, "keys", "missing", advice)
@@ -198,7 +204,7 @@ def _disk(config: Config) -> Iterator[Finding]:
         yield Finding(Level.OK, "disk", seen)
 
 
-def _port(host: str, port: int) -> Finding:
+def _port(what: str, host: str, port: int, option: str) -> Finding:
     """Tell whether `holdfast up` could listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as sock:
@@ -206,9 +212,9 @@ def _port(host: str, port: int) -> Finding:
         try:
             sock.bind((host, port))
         except OSError as error:
-            advice = "another program has it; choose one with: holdfast up --port"
-            return Finding(Level.FAIL, "port", f"{host}:{port}: {error.strerror}", advice)
-    return Finding(Level.OK, "port", f"{host}:{port} is free")
+            advice = f"another program has it; choose one with: holdfast up {option}"
+            return Finding(Level.FAIL, what, f"{host}:{port}: {error.strerror}", advice)
+    return Finding(Level.OK, what, f"{host}:{port} is free")
 
 
 def _api(url: str, token: str | None) -> Iterator[Finding]:

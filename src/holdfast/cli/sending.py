@@ -23,6 +23,8 @@ LINE_BYTES: Final = 2_000_000
 """A longer line cannot be a message; it is refused here instead of filling the memory."""
 _SHOWN: Final = 20
 """Refusals told in full; the rest is counted."""
+_LATER: Final = frozenset({429, 503, 507})
+"""What a line is answered that is not taken now and may be later: it is not refused."""
 _PATIENCE: Final = 120
 """How many times in a row we come back when the API asks us to wait."""
 
@@ -35,8 +37,9 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What became of the lines."""
+    """What became of the lines; `at`: where to go on, 0: nothing was sent yet."""
 
+    at: int = 0
     accepted: int = 0
     duplicates: int = 0
     refused: int = 0
@@ -77,19 +80,31 @@ def send(
         bar = stack.enter_context(_progress(console))
         task = bar.add_task("sending", total=size, tally="")
         for batch in _batches(_lines(source, from_line, tally)):
-            try:
-                _hand_over(api, path, batch, tally)
-            except Complaint as complaint:
-                raise _stopped(complaint, batch[0].number, tally) from complaint
-            moved = sum(len(line.body) + 1 for line in batch)
-            bar.update(task, advance=moved, tally=_sums(tally))
+            left = [batch]
+            while left:
+                part = left.pop()
+                try:
+                    taken = _hand_over(api, path, part, tally)
+                except Complaint as complaint:
+                    _tell(console, tally)
+                    raise _stopped(complaint, tally) from complaint
+                if not taken:
+                    half = len(part) // 2
+                    left += [part[half:], part[:half]]
+                    continue
+                moved = sum(len(line.body) + 1 for line in part)
+                bar.update(task, advance=moved, tally=_sums(tally))
+    _tell(console, tally)
+    sys.stdout.write(_sums(tally) + "\n")
+    if tally.refused:
+        raise typer.Exit(REFUSED)
+
+
+def _tell(console: Console, tally: Tally) -> None:
     for reason in tally.reasons:
         console.print(reason, markup=False, soft_wrap=True)
     if tally.refused > len(tally.reasons):
         console.print(f"... and {tally.refused - len(tally.reasons):,} more")
-    sys.stdout.write(_sums(tally) + "\n")
-    if tally.refused:
-        raise typer.Exit(REFUSED)
 
 
 def _sums(tally: Tally) -> str:
@@ -150,34 +165,54 @@ def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
-def _hand_over(api: Api, path: str, batch: list[Line], tally: Tally) -> None:
-    """Send one batch; when the API asks for patience nothing of it was taken, so it waits."""
-    body = b"\n".join(line.body for line in batch) + b"\n"
+def _hand_over(api: Api, path: str, batch: list[Line], tally: Tally) -> bool:
+    """Send one batch; what is not taken now comes again when the API asks for patience.
+
+    False: it is more than this Holdfast takes at once, and can be sent in parts.
+    """
+    left, trouble = batch, Problem()
     for _ in range(_PATIENCE):
+        tally.at = left[0].number
+        body = b"\n".join(line.body for line in left) + b"\n"
         answer = api.try_post(path, body, content_type="application/x-ndjson")
+        if answer.status == 413 and len(left) > 1 and left is batch:
+            return False
         if answer.status not in {429, 503}:
-            break
+            if answer.status >= 300:
+                raise Complaint(answer.problem().line(), REFUSED)
+            left, trouble = _count(answer, left, tally)
+            if not left:
+                return True
+            tally.at = left[0].number
+            if trouble.status == 507:
+                break
+        else:
+            trouble = answer.problem()
         threading.Event().wait(min(answer.retry_after_s or 1.0, 30.0))
-    if answer.status >= 300:
-        raise Complaint(answer.problem().line(), REFUSED)
-    _count(answer, batch, tally)
+    raise Complaint(trouble.line(), REFUSED)
 
 
-def _count(answer: Answer, batch: list[Line], tally: Tally) -> None:
+def _count(answer: Answer, batch: list[Line], tally: Tally) -> tuple[list[Line], Problem]:
+    """Count what became of lines; return those that may come again, and why they have to."""
     results = [msgspec.json.decode(line) for line in answer.body.splitlines() if line.strip()]
     if len(results) != len(batch):
         raise Complaint(
             f"{len(results)} results came back for {len(batch)} lines: is this the batch route?",
             REFUSED,
         )
+    left, trouble = [], Problem()
     for line, result in zip(batch, results, strict=True):
         problem = _problem(result)
-        if problem is not None:
+        if problem is not None and problem.status in _LATER:
+            left.append(line)
+            trouble = problem
+        elif problem is not None:
             tally.refuse(line.number, problem.line())
         elif result.get("duplicate"):
             tally.duplicates += 1
         else:
             tally.accepted += 1
+    return left, trouble
 
 
 def _problem(result: dict[str, Any]) -> Problem | None:
@@ -187,10 +222,10 @@ def _problem(result: dict[str, Any]) -> Problem | None:
     return msgspec.convert(result.get("problem") or result, Problem)
 
 
-def _stopped(complaint: Complaint, number: int, tally: Tally) -> Complaint:
+def _stopped(complaint: Complaint, tally: Tally) -> Complaint:
     """Add to a complaint where the file can be taken up again, if anything was taken."""
-    if tally == Tally():
+    if not (tally.accepted or tally.duplicates or tally.refused):
         return complaint
-    done = f"{_sums(tally)}; stopped at line {number:,}"
-    hint = f"go on with --from-line {number} (lines with a key are never taken twice)"
+    done = f"{_sums(tally)}; stopped at line {tally.at:,}"
+    hint = f"go on with --from-line {tally.at} (lines with a key are never taken twice)"
     return Complaint(f"{complaint}. {done}: {hint}", complaint.exit_code)

@@ -19,9 +19,12 @@ _STATUS: Final = {"pending": "yellow", "delivered": "green", "dead": "red", "dis
 
 
 def console() -> Console:
-    """Return a console on today's stdout; wide where it is not a terminal, so nothing is cut."""
+    """Return a console on today's stdout; wide where it is not a terminal, so nothing is cut.
+
+    Square brackets are text, also in cells of tables: what people and partners say has some.
+    """
     wide = None if sys.stdout.isatty() else 200
-    return Console(width=wide, highlight=False, emoji=False)
+    return Console(width=wide, highlight=False, emoji=False, markup=False)
 
 
 def when(value: object) -> str:

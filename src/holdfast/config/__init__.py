@@ -303,9 +303,12 @@ def _secret(place: str, reference: str, environ: Mapping[str, str]) -> str:
             raise InvalidInput(place, reference, f"a variable that is set ({name} is not)")
         return value
     try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+        value = Path(name).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(place, reference, f"a text file that can be read ({error})") from error
+    if not value:
+        raise InvalidInput(place, reference, f"a file that holds something ({name} is empty)")
+    return value
 
 
 def _build(raw: dict[str, Any]) -> Config:

@@ -4,8 +4,14 @@ import base64
 from typing import Final
 
 _DATABASE: Final = "postgresql://stand-in.example/holdfast"
-_BY_KEY: Final = {"url": "https://stand-in.example/", "proxy": "http://stand-in.example:3128"}
 _SIGNING: Final = "whsec_" + base64.b64encode(bytes(24)).decode()
+_BY_KEY: Final = {
+    "url": "https://stand-in.example/",
+    "proxy": "http://stand-in.example:3128",
+    "zone": "UTC",
+    "account": "default",
+}
+_IN_LIST: Final = {"secrets": _SIGNING, "trusted_proxies": "192.0.2.1"}
 TOKEN: Final = "stand-in"  # noqa: S105  # it opens nothing
 
 
@@ -15,4 +21,4 @@ def stand_in(place: str, reference: str) -> str:
     if place in {"store", "store.url"}:
         return _DATABASE
     *_, above, key = ("", *place.split("."))
-    return _SIGNING if above == "secrets" else _BY_KEY.get(key, TOKEN)
+    return _IN_LIST.get(above) or _BY_KEY.get(key, TOKEN)

@@ -1,9 +1,12 @@
 """Named documents with a version: reading, and writing by compare and set."""
 
+from pathlib import Path
+
 import apsw
 
 from holdfast.errors import Conflict
-from holdfast.stores.sqlite.session import transaction
+from holdfast.stores.sqlite import opening
+from holdfast.stores.sqlite.session import transaction, translated
 from holdfast.stores.sqlite.sql import change, one
 
 
@@ -27,3 +30,20 @@ def put(connection: apsw.Connection, name: str, body: bytes, expected: int, now:
         version += 1
         change(connection, "put_document", name=name, version=version, body=body, now=now)
     return version
+
+
+def saved(path: Path, name: str) -> bytes | None:
+    """Return a document as a file has it, without opening the store; None: it has none.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    with translated():
+        connection = opening.looked_into(path)
+        if connection is None:
+            return None
+        try:
+            found = read(connection, name)
+        finally:
+            connection.close()
+    return None if found is None else found[1]

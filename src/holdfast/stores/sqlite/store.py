@@ -167,7 +167,8 @@ class SqliteStore(SoleWorker):
     @staticmethod
     def version(path: Path) -> int:
         """Return the schema version of a file, 0 when there is none yet."""
-        return opening.version(path)
+        with translated():
+            return opening.version(path)
 
     @staticmethod
     def pending(path: Path) -> list[str]:
