@@ -70,7 +70,14 @@ def accepts(app: App, intake: Intake, flows: dict[str, int], now: int) -> Iterat
 def router(app: App) -> Intake:
     """Return an intake that only routes."""
     clock = SystemClock()
-    writer = Writer(app.engine.store, clock, 0, on_lost=lambda _: None, on_commit=_nothing)
+    writer = Writer(
+        app.engine.store,
+        clock,
+        0,
+        on_lost=lambda _: None,
+        on_dead=lambda _: None,
+        on_commit=_nothing,
+    )
     return Intake(
         writer,
         app.engine.vault,
