@@ -15,7 +15,7 @@ from holdfast.testing.simulator.world import ALONE, TOGETHER
 
 QUICK = 12
 """Seeds of the small set, which runs with every check."""
-MANY = 750
+MANY = 780
 """Seeds of the large set."""
 CREW = 4
 """Most workers at once where several share a store."""
