@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from holdfast.api import Api
 from holdfast.config import Config
 from holdfast.engine.broadcast import LISTENERS_MAX, WORDS_MAX
+from holdfast.errors import StoreAway
 from holdfast.model.access import Means, Principal, Role
 from holdfast.model.attempt import Attempt, Event, NextAction, Partner, Result, Trigger
 from holdfast.model.stream import Topic
@@ -151,6 +152,37 @@ def test_a_stream_ends_with_the_token(
         assert "events" in dict(stays.words)
         stays.leave()
         await stays.task
+
+    run(main(), clock)
+
+
+def test_a_stream_outlives_a_store_that_is_away(
+    engine: MemoryEngine, config: Config, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can be asked who is known then, and it says nothing against who listens."""
+    server = msgspec.structs.replace(config.server, local_owner=False)
+    closed = msgspec.structs.replace(config, server=server)
+    known = nobody(closed, clock=clock)
+    root = Principal(name="root", kind=Means.OWNER, role=Role.SUPER_ADMIN)
+
+    async def away(kind: str, key: str) -> None:
+        raise StoreAway(f"{kind} {key}")
+
+    async def main() -> None:
+        made = await known.staff.add_token(
+            "desk", Role.VIEWER, None, only=(), days=None, by=root, why="a test"
+        )
+        browser = Browser(Api(engine, closed, known), authorization=f"Bearer {made.secret}")
+        await clock.pause(3_000)
+        with monkeypatch.context() as patched:
+            patched.setattr(known.desk.people, "record", away)
+            await clock.pause(60_000)  # it beats
+        engine.journal.append(event(7))
+        await clock.pause(3_000)
+        assert not browser.over
+        assert "events" in dict(browser.words)
+        browser.leave()
+        await browser.task
 
     run(main(), clock)
 

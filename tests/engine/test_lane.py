@@ -5,8 +5,10 @@ from collections import Counter
 import msgspec
 
 from holdfast.channel import Request
+from holdfast.engine.lane import Lane
 from holdfast.model.attempt import FailureClass
 from holdfast.model.delivery import Status
+from holdfast.model.lane import LaneState
 from holdfast.model.policy import BreakerSettings
 from holdfast.testing.channel import Script, Scripted, always
 from holdfast.testing.clock import START, run
@@ -325,3 +327,16 @@ def test_a_partner_that_comes_back_slow_gets_more_than_one_at_a_time() -> None:
             assert flying > 0
 
     run(main(), rig.clock)
+
+
+def test_a_clock_that_was_ahead_for_a_while_shortens_no_wish_of_a_partner() -> None:
+    """What was asked for before it went wrong stands when it is right again."""
+    two_hours = 7_200_000
+    lane = Lane(recipient(), LaneState("acme"))
+    lane.tick(START)
+    lane.hint(START + two_hours, "Retry-After")
+    lane.tick(START + 3_600_000)  # the clock is wrong for a moment
+    lane.tick(START + 2_000)
+    assert lane.state.gate_until == START + two_hours
+    lane.tick(START - 3_600_000)  # and it was wrong all the time
+    assert lane.state.gate_until == START + two_hours - 3_602_000

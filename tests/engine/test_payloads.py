@@ -23,7 +23,7 @@ def stripping() -> Catalog:
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-@pytest.mark.parametrize("bad", [b'{"a":1e999}', b"[" * 3_000 + b"]" * 3_000])
+@pytest.mark.parametrize("bad", [b'{"a":1e999}', b'{"a":"\xff"}', b"[" * 3_000 + b"]" * 3_000])
 def test_a_payload_that_cannot_be_read_is_refused_alone(bad: bytes, key: str | None) -> None:
     """With a key and without one; its neighbours of a batch are accepted and told so."""
     rig = Rig(catalog(recipient()))

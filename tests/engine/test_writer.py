@@ -15,7 +15,7 @@ from holdfast.errors import StoreError
 from holdfast.model.delivery import Delivery, Status, Verb
 from holdfast.model.lane import LaneState
 from holdfast.model.submission import Receipt, Submission
-from holdfast.store import Applied, Batch, Committed, Note, Transition
+from holdfast.store import Applied, Batch, Committed, Note, Snapshot, Transition
 from holdfast.stores.sqlite import SqliteStore
 from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import START, VirtualClock, run
@@ -271,5 +271,25 @@ def test_what_a_commit_cancels_is_not_sent_after_it(what: str) -> None:
             assert not cancelled.in_doubt
             await rig.wait(5)
             assert second not in {request.delivery_id for _, request in rig.channel.sent}
+
+    run(main(), rig.clock)
+
+
+def test_a_refused_message_takes_no_snapshot_along() -> None:
+    """A sample that a later event names was queued with a message that the store refuses."""
+    rig = Rig(catalog(recipient()))
+
+    async def main() -> None:
+        async with running(rig):
+            writer = rig.engine.writer
+            writer.snapshot(Snapshot("ctx_1", b"{}"))
+            (bad,) = await rig.engine.intake.accept(
+                "leads", [Submission(payload=msgspec.Raw(b"{}"), key="\ud800")]
+            )
+            assert isinstance(bad, StoreError)
+            writer.note(Note(rig.clock.now(), "ann", "looked", "acme", "to see"))
+            await writer.flush()
+            kept = rig.connection.execute("SELECT count(*) FROM snapshots WHERE id = 'ctx_1'")
+            assert kept.get == 1
 
     run(main(), rig.clock)

@@ -232,3 +232,9 @@ def test_items_are_stripped_by_the_places_they_have() -> None:
     assert strip(payload, ("phones", "grid.0.0", "grid.*.1"), None) == {"grid": [[], [3]]}
     people = {"phones": [{"n": 1}, {"n": 2, "kind": "work"}]}
     assert strip(people, ("phones.1.n",), ("phones.1",)) == {"phones": [{"kind": "work"}]}
+
+
+def test_of_many_values_the_one_that_occurs_is_found() -> None:
+    """Each has a dozen forms; only those that occur become a pattern."""
+    values = [f"{number} \"Main\" Street <&> 'Old/Town'" for number in range(2_000)]
+    assert mask_values(f"no such place: {values[7].upper()}!", values) == "no such place: ***!"

@@ -70,8 +70,6 @@ class Lane(PacedLane):
         """What retries are paid from, None: they are not counted."""
         self.timetable: Timetable | None = None
         """Hours, maintenance, caps; None: it has none."""
-        self._seen_at = 0
-        """When it was looked at last, by the wall clock."""
 
     # -- gates ------------------------------------------------------------------------------
 
@@ -161,7 +159,7 @@ class Lane(PacedLane):
         return self._become(breaker) or changed
 
     def _set_back(self, by_ms: int, now: int) -> None:
-        self._bring_forward(by_ms)
+        self._bring_forward(by_ms, now)
         if self.limiter is not None:
             self.limiter.set_back(by_ms, now)
         if self.throttle is not None:
@@ -391,13 +389,6 @@ class Lane(PacedLane):
             return False
         self.state = msgspec.structs.replace(state, auth_failures=refusals)
         return refusals == 0 or refusals >= SETUP_REFUSALS
-
-    def hint(self, until: int, reason: str) -> bool:
-        """Close the rate gate until then (Retry-After); tell whether that is news."""
-        if until <= self.state.gate_until:
-            return False
-        self.state = msgspec.structs.replace(self.state, gate_until=until, gate_reason=reason)
-        return True
 
     def heard(self, quota: Quota, max_ms: int, now: int, rng: random.Random) -> bool:
         """Keep to the partner's quota (RateLimit fields); tell whether the state must be saved.

@@ -14,6 +14,7 @@ from holdfast.engine.tempo import Tempo
 from holdfast.model.attempt import FailureClass, Outcome
 from holdfast.model.flow import Recipient
 from holdfast.model.lane import Breaker, BreakerState, LaneState
+from holdfast.model.message import NEVER
 from holdfast.policy import breaker as breakers
 
 
@@ -50,20 +51,34 @@ class PacedLane(Buffer):
         """Counted failures since the last success, by delivery ..."""
         self._refunds: Counter[str] = Counter()
         """... and those that opened the breaker: they were the recipient's trouble."""
+        self._seen_at = 0
+        """When it was looked at last, by the wall clock ..."""
+        self._hinted_at = NEVER
+        """... and that when its partner last asked for patience, `NEVER`: it is not known."""
 
-    def _bring_forward(self, by_ms: int) -> None:
+    def hint(self, until: int, reason: str) -> bool:
+        """Close the rate gate until then (Retry-After); tell whether that is news."""
+        if until <= self.state.gate_until:
+            return False
+        self._hinted_at = self._seen_at
+        self.state = msgspec.structs.replace(self.state, gate_until=until, gate_reason=reason)
+        return True
+
+    def _bring_forward(self, by_ms: int, now: int) -> None:
         """Move what lies ahead along with a clock that was set back: nothing waits the longer.
 
         Nor is an answer from now on taken for one of before the breaker's state or the last cut.
+        A partner's wish of before a clock that was wrong for a while, and is right again, stands.
         """
         self._pace_at -= by_ms
         self.pacing.set_back(by_ms)
         state = self.state
-        self.state = msgspec.structs.replace(
-            state,
-            breaker=breakers.earlier(state.breaker, by_ms),
-            gate_until=max(0, state.gate_until - by_ms),
-        )
+        gate_until = state.gate_until
+        if self._hinted_at > now:
+            gate_until = max(0, gate_until - by_ms)
+            self._hinted_at -= by_ms
+        breaker = breakers.earlier(state.breaker, by_ms)
+        self.state = msgspec.structs.replace(state, breaker=breaker, gate_until=gate_until)
 
     def _move_pace(self, now: int) -> bool:
         """Move the pace on; tell whether it ended, or fell below what is saved of it."""

@@ -394,6 +394,8 @@ class Writer:
         """Write settlements one by one, then accepts, then the rest; keep what still fails."""
         await self._each_transition(taken)
         await self._each_accept(taken, cause)
+        # Where none was taken they are not written, and an event that names one may come later.
+        self._queue.snapshots = taken.snapshots | self._queue.snapshots
         return await self._aside(taken) and not taken.transitions
 
     async def _aside(self, taken: Round) -> bool:

@@ -43,5 +43,7 @@ def _read(decode: Callable[[bytes], Any], payload: bytes) -> Any:
         return decode(payload)
     except RecursionError:
         raise too_deep() from None
+    except UnicodeDecodeError:
+        raise InvalidInput("payload", "...", "UTF-8 text") from None
     except msgspec.DecodeError as error:
         raise InvalidInput("payload", str(error), ALLOWED) from None

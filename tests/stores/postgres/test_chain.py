@@ -2,11 +2,17 @@
 
 import asyncio
 
+import asyncpg
+import msgspec
+
 from holdfast.access.chain import Chain
 from holdfast.access.tries import Tries
-from holdfast.store import Note
-from holdfast.stores.postgres import PostgresStore
+from holdfast.model.attempt import Result
+from holdfast.model.delivery import Verb
+from holdfast.store import EventQuery, Note
+from holdfast.stores.postgres import PostgresStore, sql
 from holdfast.stores.postgres.address import parse
+from holdfast.testing.store_suite.case import Case
 from holdfast.vault import Vault
 
 NOW = 1_767_225_600_000
@@ -44,3 +50,28 @@ async def test_two_workers_that_link_at_once_make_one_chain(emptied: str) -> Non
     finally:
         for store in stores:
             await store.close()
+
+
+async def test_events_that_the_mending_of_nul_changed_are_as_they_were(
+    case: Case, other: asyncpg.Connection
+) -> None:
+    """Their sums are of the text as it was before the migration."""
+    vault, store = Vault.generate(), case.store
+    assert isinstance(store, PostgresStore)
+    tries = Tries(store, vault.digest, lambda: NOW)
+    chain = Chain(store, vault.digest, lambda: NOW, tries)
+    for reason in ("NUL", "sound"):
+        delivery = await case.take()
+        transition = case.transition(delivery, Verb.RETRY, Result.ERROR)
+        assert transition.attempt is not None
+        told = msgspec.structs.replace(transition.attempt, failure_reason=reason)
+        await case.apply(msgspec.structs.replace(transition, attempt=told))
+    before = r"UPDATE holdfast.attempts SET body = replace(body::text, 'NUL', '\u0000')::json"
+    await other.execute(before)
+    await tries.sum()
+    await chain.seal()
+    (mending,) = [step for step in sql.migrations() if step.name == "0021_nul"]
+    await other.execute(mending.pre)
+    assert (await chain.verify(0, 1000)).broken is None
+    reasons = {one.attempt.failure_reason for one in await case.store.events(EventQuery())}
+    assert reasons == {"\ufffd", "sound"}
