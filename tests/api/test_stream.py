@@ -19,6 +19,8 @@ from holdfast.testing.clock import VirtualClock, run
 from holdfast.testing.memory import MemoryEngine
 from holdfast.testing.people import nobody
 
+ROOT = Principal(name="root", kind=Means.OWNER, role=Role.SUPER_ADMIN)
+
 
 class Browser:
     """One open stream, as ASGI sees it.
@@ -96,6 +98,13 @@ def engine(config: Config, clock: VirtualClock) -> MemoryEngine:
     return MemoryEngine(config.catalog, clock=clock)
 
 
+@pytest.fixture
+def closed(config: Config) -> Config:
+    """Return a configuration under which whoever shows nothing is nobody."""
+    server = msgspec.structs.replace(config.server, local_owner=False)
+    return msgspec.structs.replace(config, server=server)
+
+
 def test_a_browser_hears_what_happens(
     engine: MemoryEngine, config: Config, clock: VirtualClock
 ) -> None:
@@ -125,25 +134,22 @@ def test_a_browser_hears_what_happens(
 
 
 def test_a_stream_ends_with_the_token(
-    engine: MemoryEngine, config: Config, clock: VirtualClock
+    engine: MemoryEngine, closed: Config, clock: VirtualClock
 ) -> None:
     """Whoever is known no more hears no more, at the next word; the others hear on."""
-    server = msgspec.structs.replace(config.server, local_owner=False)
-    closed = msgspec.structs.replace(config, server=server)
     known = nobody(closed, clock=clock)
-    root = Principal(name="root", kind=Means.OWNER, role=Role.SUPER_ADMIN)
 
     async def main() -> None:
         app = Api(engine, closed, known)
         browsers = []
         for name in ("stays", "goes"):
             made = await known.staff.add_token(
-                name, Role.VIEWER, None, only=(), days=None, by=root, why="a test"
+                name, Role.VIEWER, None, only=(), days=None, by=ROOT, why="a test"
             )
             browsers.append(Browser(app, authorization=f"Bearer {made.secret}"))
         stays, goes = browsers
         await clock.pause(3_000)
-        await known.staff.revoke_token(made.token.id, by=root, why="it leaked")
+        await known.staff.revoke_token(made.token.id, by=ROOT, why="it leaked")
         await clock.pause(3_000)
         engine.journal.append(event(7))
         await clock.pause(1_000)
@@ -157,20 +163,17 @@ def test_a_stream_ends_with_the_token(
 
 
 def test_a_stream_outlives_a_store_that_is_away(
-    engine: MemoryEngine, config: Config, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    engine: MemoryEngine, closed: Config, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can be asked who is known then, and it says nothing against who listens."""
-    server = msgspec.structs.replace(config.server, local_owner=False)
-    closed = msgspec.structs.replace(config, server=server)
     known = nobody(closed, clock=clock)
-    root = Principal(name="root", kind=Means.OWNER, role=Role.SUPER_ADMIN)
 
     async def away(kind: str, key: str) -> None:
         raise StoreAway(f"{kind} {key}")
 
     async def main() -> None:
         made = await known.staff.add_token(
-            "desk", Role.VIEWER, None, only=(), days=None, by=root, why="a test"
+            "desk", Role.VIEWER, None, only=(), days=None, by=ROOT, why="a test"
         )
         browser = Browser(Api(engine, closed, known), authorization=f"Bearer {made.secret}")
         await clock.pause(3_000)

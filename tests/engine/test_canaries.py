@@ -8,7 +8,7 @@ from holdfast.api import bulk
 from holdfast.channel import Request
 from holdfast.engine import operations
 from holdfast.model.delivery import Status
-from holdfast.model.operation import Canary, Kind, Plan, Stage, State
+from holdfast.model.operation import Canary, Kind, Operation, Plan, Stage, State
 from holdfast.testing.channel import Scripted, always, in_order
 from holdfast.testing.clock import run
 from holdfast.testing.rig import NO_BREAKER, Rig, catalog, recipient, running
@@ -23,26 +23,37 @@ def plan(rig: Rig, query: str, **fields: Any) -> Plan:
     return Plan(kind=Kind.REDRIVE, where=where, query=query, **values)
 
 
+async def halted(rig: Rig) -> Operation:
+    """Return an operation on 60 dead deliveries whose canary nobody answered in time."""
+    await rig.send(60)
+    await rig.wait(5)
+    assert len(await rig.deliveries(Status.DEAD)) == 60
+    await rig.engine.actions.pause("acme", **BY)
+    order = plan(rig, "status:dead", canary=Canary(20, 0.8, 1_000))
+    begun = await rig.engine.operations.start(order)
+    await rig.wait(5)
+    found = await rig.engine.operations.operation(begun.id)
+    assert found.state is State.PAUSED, found
+    return found
+
+
+async def again(rig: Rig, operation: Operation) -> None:
+    """Go on with it, by a second canary, and let the lane send what waits of the first."""
+    await rig.engine.operations.resume(operation.id, **BY)
+    await rig.engine.actions.resume("acme", **BY)
+
+
 def test_a_second_canary_is_not_judged_by_the_first() -> None:
     """A gate that counts 40 of 20 can neither be decided nor shown."""
     rig = Rig(catalog(recipient("acme", breaker=NO_BREAKER)), in_order(*([400] * 60), 200))
 
     async def main() -> None:
         async with running(rig):
-            await rig.send(60)
-            await rig.wait(5)
-            assert len(await rig.deliveries(Status.DEAD)) == 60
-            await rig.engine.actions.pause("acme", **BY)
-            ops = rig.engine.operations
-            begun = await ops.start(plan(rig, "status:dead", canary=Canary(20, 0.8, 1_000)))
-            await rig.wait(5)
-            halted = await ops.operation(begun.id)
-            assert halted.state is State.PAUSED, halted
-            await ops.resume(begun.id, **BY)
-            await rig.engine.actions.resume("acme", **BY)
+            begun = await halted(rig)
+            await again(rig, begun)
             for _ in range(30):
                 await rig.wait(1)
-                now = await ops.operation(begun.id)
+                now = await rig.engine.operations.operation(begun.id)
                 bulk.operation(now)  # can be shown
             assert now.state is State.COMPLETED
 
@@ -62,20 +73,12 @@ def test_a_first_canary_that_comes_home_late_does_not_open_the_second_gate() -> 
 
     async def main() -> None:
         async with running(rig):
-            await rig.send(60)
-            await rig.wait(5)
-            assert len(await rig.deliveries(Status.DEAD)) == 60
-            await rig.engine.actions.pause("acme", **BY)
-            ops = rig.engine.operations
-            begun = await ops.start(plan(rig, "status:dead", canary=Canary(20, 0.8, 1_000)))
-            await rig.wait(5)
-            halted = await ops.operation(begun.id)
-            first.update(halted.sample)
-            await ops.resume(begun.id, **BY)
-            await rig.engine.actions.resume("acme", **BY)
+            begun = await halted(rig)
+            first.update(begun.sample)
+            await again(rig, begun)
             for _ in range(4):
                 await rig.wait(1)
-                now = await ops.operation(begun.id)
+                now = await rig.engine.operations.operation(begun.id)
             assert now.stage is Stage.GATE
 
     run(main(), rig.clock)

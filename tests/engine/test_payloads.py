@@ -5,21 +5,12 @@ from datetime import datetime
 import msgspec
 import pytest
 from tests.engine.test_calendar import OFFICE
+from tests.engine.test_search_fields import searchable
 
 from holdfast.errors import InvalidInput
-from holdfast.model.flow import Catalog
 from holdfast.model.submission import LATEST, Receipt, Submission
 from holdfast.testing.clock import run
 from holdfast.testing.rig import Rig, catalog, recipient, running
-
-
-def stripping() -> Catalog:
-    """Return a flow that stores no `gone`."""
-    made = catalog(recipient())
-    flows = {
-        name: msgspec.structs.replace(flow, strip=("gone",)) for name, flow in made.flows.items()
-    }
-    return msgspec.structs.replace(made, flows=flows)
 
 
 @pytest.mark.parametrize("key", [None, "k"])
@@ -45,7 +36,7 @@ def test_a_payload_that_cannot_be_read_is_refused_alone(bad: bytes, key: str | N
 
 def test_what_is_stripped_leaves_the_other_numbers_as_they_are() -> None:
     """An amount keeps its zeros, and more digits than a machine's number has."""
-    rig = Rig(stripping())
+    rig = Rig(searchable(strip=("gone",)))
 
     async def main() -> None:
         async with running(rig):

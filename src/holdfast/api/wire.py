@@ -3,7 +3,6 @@
 import functools
 import typing
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -27,7 +26,7 @@ from holdfast.model.lane import ClosedGate
 from holdfast.model.learned import ProbePlan
 from holdfast.model.message import NEVER, Message
 from holdfast.model.policy import PolicySettings
-from holdfast.model.submission import LATEST, Aware
+from holdfast.model.submission import EPOCH, LATEST, MS, Aware
 from holdfast.policy.decide import Code
 
 T = TypeVar("T")
@@ -35,8 +34,6 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 _OPTIONAL_INSTANT: Final = Instant | None
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
 
 Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -52,7 +49,7 @@ def iso(at: int) -> str | None:
     """Return an instant in ms as text; None for 0 and for `NEVER`."""
     if at in {0, NEVER}:
         return None
-    moment = _EPOCH + min(at, LATEST) * _MS
+    moment = EPOCH + min(at, LATEST) * MS
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 

@@ -50,23 +50,22 @@ async def check(registry: Registry, vault: Vault, now: int, folder: Path, store:
 
 def check_sealed(vault: Vault, sealed: bytes, folder: Path, store: str) -> None:
     """Refuse keys that do not open the document of a store."""
-    try:
-        vault.open(sealed, DOCUMENT)
-    except VaultError as error:
-        raise VaultError(
-            f"the keys in {folder / KEY_FILE} are not those of {store} ({error}). "
-            f"Put back the {KEY_FILE} that belongs to it, from your backup of the data folder; "
-            "without it the stored payloads are lost."
-        ) from error
+    advice = (
+        f"Put back the {KEY_FILE} that belongs to it, from your backup of the data folder; "
+        "without it the stored payloads are lost."
+    )
+    _check_opens(vault, sealed, f"{folder / KEY_FILE} are not those of {store}", advice)
 
 
 def check_backup(folder: Path, sealed: bytes, path: Path) -> None:
     """Refuse keys that are not those of a backup."""
+    advice = f"Put the {KEY_FILE} that belongs to it there first: no backup holds it"
     vault = Vault.load(folder, create=False)
+    _check_opens(vault, sealed, f"{folder / KEY_FILE} are not those of {path}", advice)
+
+
+def _check_opens(vault: Vault, sealed: bytes, otherwise: str, advice: str) -> None:
     try:
         vault.open(sealed, DOCUMENT)
     except VaultError as error:
-        raise VaultError(
-            f"the keys in {folder / KEY_FILE} are not those of {path} ({error}). Put the "
-            f"{KEY_FILE} that belongs to it there first: no backup holds it"
-        ) from error
+        raise VaultError(f"the keys in {otherwise} ({error}). {advice}") from error

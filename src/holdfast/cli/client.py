@@ -115,7 +115,7 @@ class Api:
         self._session: dict[str, str] = {}
         self._client = builder.default_headers(headers).build()
         try:
-            self._client.get(self.url)
+            self._client.get(self.url)  # only made, not sent: it judges the address
         except ValueError as error:  # such as a port of letters
             raise _bad_url(self.url) from error
 

@@ -221,9 +221,6 @@ class Writer:
         """
         self._adopted.clear()
         self._lives += 1
-        self._disown()
-
-    def _disown(self) -> None:
         self._queue.disown()
 
     async def adopt(self, epoch: int) -> None:
@@ -303,7 +300,7 @@ class Writer:
             return not self._stopping
         finally:
             if lives != self._lives:  # what the round put back was the old life's
-                self._disown()
+                self._queue.disown()
             self._under_way = []
             self._resting.set()
 

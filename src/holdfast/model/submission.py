@@ -14,16 +14,17 @@ _NO_NUL = r"^[^\x00]*$"
 Key = Annotated[str, Meta(min_length=1, max_length=KEY_CHARACTERS, pattern=_NO_NUL)]
 Region = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
 Aware = Annotated[datetime, Meta(tz=True)]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
-LATEST: Final = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MS: Final = timedelta(milliseconds=1)
+"""Instants are whole ones of these since `EPOCH`."""
+LATEST: Final = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // MS
 """The last instant that is taken. Dates end a year later, and calendars look ahead; in UTC what was
 written as the last day of 9999 may lie beyond."""
 
 
 def millis(at: datetime) -> int:
     """Return an aware date-time as whole ms since the epoch; later than `LATEST` is `LATEST`."""
-    return min((at - _EPOCH) // _MS, LATEST)
+    return min((at - EPOCH) // MS, LATEST)
 
 
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -123,8 +123,7 @@ def record(
             return _counted(breaker, settings, ok=True)
         trouble = (0.5 if slow else 0.0) if ok else 1.0
         if breaker.state is BreakerState.HALF_OPEN:
-            tested = _tested(breaker, settings, now, trouble=trouble, confident=confident)
-            breaker, why = tested
+            breaker, why = _tested(breaker, settings, now, trouble=trouble, confident=confident)
         else:
             breaker, why = _weighed(breaker, settings, now, trouble=trouble, base=base, pace=pace)
     elif breaker.state is not BreakerState.HALF_OPEN:
