@@ -1,8 +1,9 @@
 """The simulator earns its keep: bugs that are put in on purpose are found, by the right promise.
 
-A bug is a small subclass that goes in through the parts of an engine or around its store. Each
-test names the seeds in which the simulator must find it. A change of the worlds moves them: look
-with `seeds_until(..., most=60)` for the next one, and take one that is quick.
+A bug is a small subclass that goes in through the parts of an engine or around its store; what it
+overrides is marked, so that the type checker tells when a change left it without effect. Each test
+names the seeds in which the simulator must find it. A change of the worlds moves them: look with
+`seeds_until(..., most=60)` for the next one, and take one that is quick.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import random
 import apsw
 import msgspec
 import pytest
+from typing_extensions import override
 
 from holdfast.engine import record
 from holdfast.engine.dispatcher import REFILLS_AT_ONCE
@@ -38,6 +40,7 @@ pytestmark = pytest.mark.slow
 class SettlesFirst(Executor):
     """Marks a delivery delivered, and then sends it."""
 
+    @override
     async def _send(self, lane: Lane, waiting: Waiting, ruled: Ruled | None) -> None:
         delivery, now = waiting.delivery, self._clock.now()
         after = msgspec.structs.replace(
@@ -64,6 +67,7 @@ def test_settling_before_the_send() -> None:
 class CountsHolds(Executor):
     """Lets a hold use a retry."""
 
+    @override
     def _decide(self, tried: record.Try, lane: Lane, now: int, policy: Policy) -> Decision:
         decision = super()._decide(tried, lane, now, policy)
         if decision.verb is Verb.HOLD:
@@ -83,6 +87,7 @@ def test_a_hold_that_counts_as_a_retry() -> None:
 class TrustingLane(Lane):
     """Takes in whatever it is given, also what it has already."""
 
+    @override
     def push(self, waiting: Waiting) -> None:
         """Put a delivery into its band without a look at what is known."""
         delivery = waiting.delivery
@@ -95,6 +100,7 @@ class TrustingLane(Lane):
 class ForgetfulLane(TrustingLane):
     """Asks the store also for what is buffered, in flight or settling."""
 
+    @override
     def refill_begins(self) -> frozenset[str]:
         """Note the start of a refill and leave nothing out."""
         super().refill_begins()
@@ -113,6 +119,7 @@ def test_a_refill_without_exclusion() -> None:
 class EagerLane(TrustingLane):
     """Takes a new delivery from memory even while a refill reads it from the store."""
 
+    @override
     def offer(self, waiting: Waiting, refills: int, room: int) -> None:
         """Take a new delivery if there is room."""
         del refills
@@ -134,6 +141,7 @@ def test_a_double_hand_off() -> None:
 class RevisionBlind(FaultyStore):
     """Accepts settlements whatever happened to the delivery since."""
 
+    @override
     async def write(self, batch: Batch) -> Committed:
         """Write every transition as if it had been decided on the present state."""
         transitions = [await self._fitted(each) for each in batch.transitions]
@@ -170,6 +178,7 @@ def test_a_stale_settlement_that_is_accepted() -> None:
 class EpochBlind(FaultyStore):
     """Lets a process write that is no longer the owner."""
 
+    @override
     async def write(self, batch: Batch) -> Committed:
         """Write with the epoch of whoever is the owner."""
         for epoch in range(batch.epoch, batch.epoch + 200):
@@ -188,6 +197,7 @@ def test_an_epoch_that_is_not_checked() -> None:
 class DeafRescuer(Rescuer):
     """Cuts overdue sends but does not poll for due deliveries."""
 
+    @override
     async def run_once(self) -> None:
         """Cut overdue sends."""
         now = self.clock.monotonic()
@@ -208,6 +218,7 @@ def test_a_lost_wake_up_that_is_fatal() -> None:
 class LingeringRefills(LossyDispatcher):
     """Counts a refill for a tenth of a second after its end."""
 
+    @override
     def _hunger(self, lane: Lane) -> None:
         lane.refilling = True
         self._hungry.append(lane)
@@ -245,6 +256,7 @@ def _move(connection: apsw.Connection, moved: dict[str, list[int]], sign: int) -
 class LooseCounters(FaultyStore):
     """Moves the counters after the transaction instead of in it."""
 
+    @override
     async def write(self, batch: Batch) -> Committed:
         """Write the batch; a little later, write the counters."""
         assert isinstance(self.inner, SqliteStore)
@@ -269,6 +281,7 @@ def test_counters_outside_the_transaction() -> None:
 class Hasty(FaultyStore):
     """Makes every step of a sequential flow due at once."""
 
+    @override
     async def commit(self, batch: Batch) -> Committed:
         """Write, without waiting for anything."""
         accepts = tuple(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from holdfast.clock import Clock, StoreClock
 from holdfast.engine.executor import Executor
@@ -64,6 +65,7 @@ def shared(store: FaultyStore) -> SharedStore:
 class FenceBlind(FaultyStore):
     """Writes for whoever comes, also for a worker that is not on the list any more."""
 
+    @override
     async def write(self, batch: Batch) -> Committed:
         """Write with the epoch of somebody who is on the list."""
         members = shared(self).database.members
@@ -79,6 +81,7 @@ def test_a_fence_that_is_not_checked() -> None:
 class Timeless(LossyDispatcher):
     """Never looks at the end of its lease."""
 
+    @override
     def lapsed(self) -> bool:
         """Believe in eternity."""
         return False
@@ -96,6 +99,7 @@ def test_a_lease_that_is_not_checked_before_a_send() -> None:
 class LateLease(Membership):
     """Counts its lease from the answer to a renewal, not from the question."""
 
+    @override
     def _extended(self, asked: float, now: int) -> None:
         super()._extended(max(asked, self._clock.boottime()), now)
 
@@ -125,6 +129,7 @@ def test_a_lease_that_counts_from_the_answer() -> None:
 class Hurried(Lanes):
     """Gives a lane away while something of it is unsettled."""
 
+    @override
     def release_closed(self) -> bool:
         """Give away what is closed."""
         for lane in tuple(self.held.values()):
@@ -145,6 +150,7 @@ def test_a_hand_over_before_the_last_send() -> None:
 class Trustful(FaultyStore):
     """Takes every lane for one that was given away in good order."""
 
+    @override
     async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
         """Become the owner of lanes, and forget how the last one ended."""
         got = await super().acquire(epoch, recipients)
@@ -164,6 +170,7 @@ def test_a_clean_take_over_after_an_unclean_end() -> None:
 class Unrepentant(Writer):
     """Says of lanes that it has lost what it would have said before."""
 
+    @override
     def _disown(self) -> None:
         """Forget nothing."""
 
@@ -171,6 +178,7 @@ class Unrepentant(Writer):
 class UnrepentantExecutor(Executor):
     """The same for what ends later."""
 
+    @override
     def _apply(self, lane: Lane, transition: Transition, after: Delivery) -> None:
         lane.lost = False
         super()._apply(lane, transition, after)
@@ -189,6 +197,7 @@ def test_a_settlement_of_a_zombie_that_changes_a_status() -> None:
 class Grabbing(FaultyStore):
     """Gives a lane to everybody who asks."""
 
+    @override
     async def acquire(self, epoch: int, recipients: Sequence[str]) -> list[Acquired]:
         """Become the owner, whoever is it already."""
         for name, placed in shared(self).database.placed.items():
@@ -196,6 +205,7 @@ class Grabbing(FaultyStore):
                 placed.owner = None
         return await super().acquire(epoch, recipients)
 
+    @override
     async def survey(self) -> Survey:
         """Return who is there, and every lane as free."""
         survey = await super().survey()
@@ -210,6 +220,7 @@ def test_two_owners_of_one_lane() -> None:
 class Reincarnating(FaultyStore):
     """Gives a worker the epoch of the last one."""
 
+    @override
     async def join(self, now: int, worker: Worker = UNNAMED) -> Ownership:
         """Become somebody who was there before."""
         database = shared(self).database
@@ -225,6 +236,7 @@ def test_an_epoch_that_is_used_again() -> None:
 class LocalTime(StoreClock):
     """Believes its own machine instead of the store."""
 
+    @override
     def adopt(self, now: int) -> None:
         """Take no notice."""
 
@@ -233,6 +245,7 @@ def test_times_of_the_machine_instead_of_the_store() -> None:
     """Found by "times are the store's": machines are wrong by minutes to days."""
 
     class Planted(SimulatedEngine):
+        @override
         def _enrolled(self) -> Membership:
             self.clock = _local(self.clock)
             return super()._enrolled()
@@ -248,6 +261,7 @@ def _local(clock: Clock) -> Clock:
 class Faithful(Lanes):
     """Keeps its lanes although others have taken it for dead."""
 
+    @override
     def lose_all(self) -> None:
         """Keep everything."""
 
@@ -264,6 +278,7 @@ def test_lanes_that_are_kept_by_a_worker_that_was_lost() -> None:
 class Waits(Membership):
     """Looks for free lanes only when it is told to."""
 
+    @override
     async def _looking(self) -> None:
         look = self._look
         while True:

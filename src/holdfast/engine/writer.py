@@ -221,6 +221,9 @@ class Writer:
         """
         self._adopted.clear()
         self._lives += 1
+        self._disown()
+
+    def _disown(self) -> None:
         self._queue.disown()
 
     async def adopt(self, epoch: int) -> None:
@@ -300,7 +303,7 @@ class Writer:
             return not self._stopping
         finally:
             if lives != self._lives:  # what the round put back was the old life's
-                self._queue.disown()
+                self._disown()
             self._under_way = []
             self._resting.set()
 
