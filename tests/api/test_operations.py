@@ -132,6 +132,7 @@ def test_a_change_needs_the_present_state(client: TestClient[Any]) -> None:
         ({"batch": 501}, "batch"),
         ({"canary": {"size": 3}}, "canary"),
         ({"kind": "redrive", "q": "status:dead", "canary": {"size": 0}}, "canary.size"),
+        ({"kind": "redrive", "q": "status:dead", "canary": {"size": 10}}, "canary.size"),
         ({"kind": "redrive", "q": "status:dead", "canary": {"bound": 1}}, "canary.bound"),
         ({"kind": "reschedule"}, "at"),
         ({"kind": "priority"}, "priority"),

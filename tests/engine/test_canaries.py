@@ -133,7 +133,7 @@ def test_a_canary_is_drawn_from_lanes_with_few_dead_too(monkeypatch: pytest.Monk
             await rig.send(30)
             await rig.wait(5)
             begun = await rig.engine.operations.start(
-                plan(rig, "recipient:acme,beta http:422", canary=Canary(5))
+                plan(rig, "recipient:acme,beta http:422", canary=Canary(5, 0.5))
             )
             await rig.wait(0.5)
             now = await rig.engine.operations.operation(begun.id)

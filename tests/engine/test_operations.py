@@ -165,6 +165,35 @@ def test_a_canary_that_dies_saves_the_rest() -> None:
     run(main(), rig.clock)
 
 
+def test_a_canary_of_all_there_is_passes_when_all_of_it_is_delivered() -> None:
+    """Five cannot show 80 %, but no more matched: nothing is left that it could save."""
+    rig = Rig(catalog(steady()), healed(5))
+
+    async def main() -> None:
+        async with running(rig):
+            await dead(rig, 5)
+            begun = await start(rig, Kind.REDRIVE, "status:dead", canary=Canary(20))
+            await rig.wait(60)
+            done = await now(rig, begun)
+            assert (done.state, done.tallies.delivered) == (State.COMPLETED, 5)
+
+    run(main(), rig.clock)
+
+
+def test_a_canary_that_could_never_pass_is_refused() -> None:
+    """Ten deliveries that all succeed do not show 80 %; eleven do."""
+    rig = Rig(catalog(steady()), always(400))
+
+    async def main() -> None:
+        async with running(rig):
+            with pytest.raises(InvalidInput, match=r"canary\.size.*10.*at least 11"):
+                await start(rig, Kind.REDRIVE, "status:dead", canary=Canary(10))
+            assert await rig.engine.operations.operations(None, 10) == []
+            await start(rig, Kind.REDRIVE, "status:dead", canary=Canary(11))
+
+    run(main(), rig.clock)
+
+
 def test_the_canary_is_of_every_recipient() -> None:
     """A partner with few dead ones is tried as well."""
     rig = Rig(catalog(steady("acme"), steady("beta")), healed(80))
@@ -172,7 +201,7 @@ def test_the_canary_is_of_every_recipient() -> None:
     async def main() -> None:
         async with running(rig):
             await dead_both(rig)
-            begun = await start(rig, Kind.REDRIVE, "status:dead", canary=Canary(6))
+            begun = await start(rig, Kind.REDRIVE, "status:dead", canary=Canary(6, 0.5))
             await rig.wait(0.5)
             sample = (await now(rig, begun)).sample
             names = {each.id: each.recipient for each in await rig.deliveries()}

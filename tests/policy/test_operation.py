@@ -97,6 +97,26 @@ def test_what_others_ended_does_not_count() -> None:
     assert isinstance(decide(with_(AT_GATE, ended=20), Seen(), NOW), Halt)
 
 
+def test_of_a_sample_smaller_than_wanted_all_must_be_delivered() -> None:
+    """No more matched; what others ended meanwhile does not make it smaller."""
+    few = with_(AT_GATE, changed=5)
+    assert isinstance(decide(with_(few, delivered=4), Seen(1), NOW), Wait)
+    assert isinstance(decide(with_(few, delivered=5), Seen(), NOW), Promote)
+    step = decide(with_(few, delivered=4, failed=1), Seen(), NOW)
+    assert isinstance(step, Halt)
+    assert "4 of 5 were delivered and 1 failed" in step.why
+    some = with_(AT_GATE, delivered=5, ended=15)
+    assert isinstance(decide(some, Seen(), NOW), Halt)
+    assert isinstance(decide(with_(few, skipped=15, delivered=5), Seen(), NOW), Halt)
+
+
+@pytest.mark.parametrize(("bound", "size"), [(0.0, 1), (0.5, 3), (0.8, 11), (0.9, 25), (0.99, 268)])
+def test_the_least_canary_is_the_first_that_can_pass(bound: float, size: int) -> None:
+    """When all of it is delivered; one less shows too little."""
+    assert policy.least_size(bound) == size
+    assert lower(size - 1, size - 1) <= bound < lower(size, size)
+
+
 def test_without_anything_to_try_it_goes_on() -> None:
     """An empty sample proves nothing and stops nothing: all were skipped, or none is there."""
     assert isinstance(decide(with_(AT_GATE, changed=0), Seen(), NOW), Promote)

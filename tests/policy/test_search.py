@@ -145,6 +145,15 @@ def test_predicates_are_joined_but_never_contradict() -> None:
         search.both(dead, Predicate(spans=(Span("created", 5),)))
 
 
+def test_a_status_beside_a_group_says_which_of_it() -> None:
+    """A group alone means what fails; that is no contradiction to a filter of its own."""
+    dead = Choice("status", ("dead",))
+    group = Choice("group", ("fp_1",))
+    assert search.both(parse("group:fp_1"), Predicate((dead,))).choices == (group, dead)
+    with pytest.raises(InvalidInput, match="status"):
+        search.both(parse("group:fp_1 status:pending"), Predicate((dead,)))
+
+
 def test_the_time_of_acceptance_bounds_the_ids() -> None:
     """Ids begin with it: both ends are exact, and narrower bounds of the caller stay."""
     where = parse("age:1h..2h")

@@ -1860,6 +1860,9 @@ export interface components {
         /**
          * GateView
          * @description How the canary does while it is waited for; `lower_bound` must come to be above `bound`.
+         *
+         *         That is lower than it was asked when fewer matched than should go first: then all of them must
+         *         be delivered.
          */
         GateView: {
             size: number;

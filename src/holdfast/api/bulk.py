@@ -10,6 +10,7 @@ from holdfast.errors import InvalidInput
 from holdfast.model.operation import Canary, Kind, Operation, Outcome, Plan, Preview, Stage, State
 from holdfast.model.search import Choice, Predicate
 from holdfast.model.submission import Aware, millis
+from holdfast.policy.operation import asked
 from holdfast.policy.proportion import lower
 from holdfast.policy.search import both
 
@@ -73,7 +74,11 @@ class CanaryView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateView(msgspec.Struct, frozen=True, kw_only=True):
-    """How the canary does while it is waited for; `lower_bound` must come to be above `bound`."""
+    """How the canary does while it is waited for; `lower_bound` must come to be above `bound`.
+
+    That is lower than it was asked when fewer matched than should go first: then all of them must
+    be delivered.
+    """
 
     size: int
     delivered: int
@@ -254,7 +259,7 @@ def _gate(value: Operation) -> GateView | None:
         delivered=delivered,
         failed=done.failed - before.failed,
         lower_bound=lower(delivered, size),
-        bound=canary.bound,
+        bound=asked(value, canary),
         since=wire.iso(value.gate_at),
     )
 

@@ -15,6 +15,7 @@ from holdfast.model.delivery import Delivery
 from holdfast.model.identity import new_id
 from holdfast.model.operation import (
     ACTS_ON,
+    Canary,
     Kind,
     Operation,
     Outcome,
@@ -375,10 +376,24 @@ class Operations:
         cut_off = plan.cut_off or now
         if cut_off > now:
             raise InvalidInput("cut_off", cut_off, f"this instant or before ({now})")
+        if plan.canary is not None:
+            _check_canary(plan.canary)
         if plan.kind is Kind.RESCHEDULE and plan.at <= 0:
             raise InvalidInput("at", plan.at, "an instant")
         where = _standing(plan.where, plan.kind)
         return msgspec.structs.replace(plan, where=where, cut_off=cut_off)
+
+
+def _check_canary(canary: Canary) -> None:
+    """Refuse one that cannot pass, however well it does.
+
+    Raises:
+        InvalidInput: it is too small for its bound.
+    """
+    least = policy.least_size(canary.bound)
+    if canary.size < least:
+        allowed = f"at least {least} (or a lower bound): fewer cannot show {canary.bound:.0%}"
+        raise InvalidInput("canary.size", canary.size, allowed)
 
 
 def selected(plan: Plan, delivery: Delivery) -> bool:

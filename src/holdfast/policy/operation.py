@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from holdfast.model.operation import Canary, Kind, Operation, Stage, State
-from holdfast.policy.proportion import lower
+from holdfast.policy.proportion import CONFIDENCE, lower
 
 Key = TypeVar("Key")
 
@@ -104,18 +104,38 @@ def _gate(operation: Operation, canary: Canary, now: int) -> Next:
         return Promote(_EMPTY) if operation.tallies.changed == before.changed else Halt(_NOTHING)
     if now >= operation.gate_at + canary.patience_ms:
         failed = size - delivered
+    bound = asked(operation, canary)
     sure = lower(delivered, size)
-    if sure > canary.bound:
+    if sure > bound:
         return Promote(
             f"canary: {delivered} of {size} were delivered; success is surely above {sure:.0%}"
         )
     best = lower(size - failed, size)
-    if best > canary.bound:
+    if best > bound:
         return Wait(now + LOOK_MS)
     return Halt(
         f"canary: {delivered} of {size} were delivered and {failed} failed or took too long; "
-        f"success is surely above {sure:.0%} only, {canary.bound:.0%} is asked"
+        f"success is surely above {sure:.0%} only, {bound:.0%} is asked"
     )
+
+
+def asked(operation: Operation, canary: Canary) -> float:
+    """Return what success of the canary at the gate must surely exceed.
+
+    Of a sample that came out smaller than wanted, as no more matched, what all of it can show.
+    """
+    before, done = operation.before_gate, operation.tallies
+    drawn = done.changed + done.skipped - before.changed - before.skipped
+    if drawn >= canary.size:
+        return canary.bound
+    size = done.changed - before.changed - (done.ended - before.ended)
+    return min(canary.bound, lower(size - 1, size))
+
+
+def least_size(bound: float) -> int:
+    """Return how many must be in a canary, so that it passes this bound when all are delivered."""
+    size = math.ceil(bound * CONFIDENCE**2 / (1 - bound))  # `lower(size, size) > bound`, solved
+    return size if lower(size, size) > bound else size + 1
 
 
 _EMPTY: Final = "canary: there was nothing to draw"

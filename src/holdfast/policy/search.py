@@ -122,12 +122,15 @@ def parse(text: str, now: int, *, fields: Collection[str] = (), digest: Digest) 
 
 
 def both(one: Predicate, other: Predicate) -> Predicate:
-    """Return what both mean.
+    """Return what both mean; a status of `other` says which deliveries of a group are meant.
 
     Raises:
         InvalidInput: both say something about one field.
     """
-    choices, spans = one.choices + other.choices, one.spans + other.spans
+    choices = one.choices
+    if _said(one, "group") and _said(other, "status"):
+        choices = tuple(each for each in choices if each != FAILING)
+    choices, spans = choices + other.choices, one.spans + other.spans
     seen: set[tuple[str, bool]] = set()
     for choice in choices:
         _unseen((choice.field, choice.negated), seen)
@@ -138,11 +141,15 @@ def both(one: Predicate, other: Predicate) -> Predicate:
 
 def standing(where: Predicate, status: Status) -> Predicate | None:
     """Return the predicate with only this status, None: it asks for others."""
-    given = [each for each in where.choices if each.field == "status" and not each.negated]
+    given = _said(where, "status")
     if given and status not in given[0].words:
         return None
     kept = tuple(each for each in where.choices if each not in given)
     return msgspec.structs.replace(where, choices=(*kept, Choice("status", (status,))))
+
+
+def _said(where: Predicate, field: str) -> list[Choice]:
+    return [each for each in where.choices if each.field == field and not each.negated]
 
 
 def _unseen(name: tuple[str, bool], seen: set[tuple[str, bool]]) -> None:
