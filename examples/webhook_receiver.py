@@ -108,6 +108,8 @@ def main() -> None:
     parser.add_argument("--fail", type=int, default=0, help="answer 503 so many times first")
     parser.add_argument("--require", default="", help="refuse leads without this field (422)")
     given = parser.parse_args()
+    if "PARTNER_SECRET" not in os.environ:
+        parser.error("PARTNER_SECRET is not set; export the one that Holdfast signs with")
     Receiver.secret = os.environ["PARTNER_SECRET"]
     Receiver.inbox = Inbox(given.data)
     Receiver.failures, Receiver.required = given.fail, given.require

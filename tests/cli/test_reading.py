@@ -180,6 +180,24 @@ def test_events_come_oldest_first(canned: Canned, run: Run) -> None:
     assert canned.asked[0][2]["start"] == "2026-01-31T08:00:00.000Z"
 
 
+def test_events_show_what_came_of_each_try(canned: Canned, run: Run) -> None:
+    """Not what had made it necessary: a success does not stand beside an error."""
+    good = {"error_details": None, "success_indicators": {"http_status": 201, "reference": "r7"}}
+    late = {"error_details": {"code": "ETIMEDOUT", "message": None}, "position": 8}
+    items = [ATTEMPT | good | {"position": 9, "outcome": "success"}, ATTEMPT | late, ATTEMPT]
+    canned.on("GET /v1/events", {"items": items})
+    first, second, third = run("events", "--url", canned.url)[1].splitlines()
+    assert "503: busy" in first
+    assert second.endswith("#0 ETIMEDOUT")
+    assert third.endswith("#0 HTTP 201, reference r7")
+
+
+def test_what_arrived_tells_its_last_trouble(canned: Canned, run: Run) -> None:
+    """As such: it is not why it is delivered."""
+    canned.on("GET /v1/deliveries", {"items": [DELIVERY | {"status": "delivered"}]})
+    assert "last trouble: HTTP 503" in run("ls", "--url", canned.url)[1]
+
+
 @pytest.mark.slow
 def test_events_follow_goes_on_after_the_last(canned: Canned, run: Run) -> None:
     """-f asks for what came after the last position, as JSON one object a line."""

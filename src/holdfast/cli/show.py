@@ -74,7 +74,10 @@ def _due(item: dict[str, Any], now: int) -> str:
 def why(item: dict[str, Any]) -> str:
     """Say in a few words why a delivery is where it is."""
     gate = item.get("hold_gate") if item.get("status") == "pending" else None
-    parts = [gate and f"held: {gate}", item.get("code"), item.get("reason")]
+    reason = item.get("reason")
+    if reason and item.get("status") == "delivered":
+        reason = f"last trouble: {reason}"
+    parts = [gate and f"held: {gate}", item.get("code"), reason]
     return clean(", ".join(str(part) for part in parts if part))
 
 
@@ -205,10 +208,7 @@ def _attempt(item: dict[str, Any]) -> Text:
     text.append(f"{outcome:8}", style="green" if outcome == "success" else "red")
     took = item.get("latency_ms") or 0
     text.append(f"{f'{took:.0f} ms' if took < 1000 else span(took):>7}  ")
-    error = item.get("error_details") or {}
-    good = item.get("success_indicators") or {}
-    shown = error.get("message") or error.get("code") or _proof(good) or ""
-    text.append(clean(shown, 120))
+    text.append(clean(_came(item), 120))
     marks = [] if item.get("counted", True) else ["not counted"]
     marks += ["stale"] if item.get("stale") else []
     marks += [str(item["trigger"])] if item.get("trigger", "automatic") != "automatic" else []
@@ -228,6 +228,12 @@ def _attempt(item: dict[str, Any]) -> Text:
     return text
 
 
+def _came(item: dict[str, Any]) -> str:
+    """Say what came of a try: its own error or proof, not what had made it necessary."""
+    error = item.get("error_details") or {}
+    return str(error.get("message") or error.get("code") or _proof(item) or "")
+
+
 def _mark(mark: dict[str, Any]) -> str:
     """Say what a rule changed."""
     told = f"{mark.get('rule')}: {mark.get('effect')}"
@@ -237,7 +243,8 @@ def _mark(mark: dict[str, Any]) -> str:
     return clean(f"{told}{before} {mark.get('after')}", 200)
 
 
-def _proof(good: dict[str, Any]) -> str:
+def _proof(item: dict[str, Any]) -> str:
+    good = item.get("success_indicators") or {}
     parts = [
         f"HTTP {good['http_status']}" if good.get("http_status") else "",
         f"reference {good['reference']}" if good.get("reference") else "",
@@ -265,6 +272,5 @@ def event(item: dict[str, Any]) -> Text:
     text.append(f"{outcome:8}", style="green" if outcome == "success" else "red")
     text.append(f"{clean(item.get('recipient', '')):14} {item.get('delivery_id')} ")
     text.append(f"#{item.get('attempt_number', 0)} ")
-    error = item.get("error_details") or {}
-    text.append(clean(item.get("failure_reason") or error.get("message") or "", 80))
+    text.append(clean(_came(item), 80))
     return text
